@@ -1,0 +1,47 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Peer, RunningPeer, Tuning } from './peer.ts';
+import { stopProcess, track } from './processes.ts';
+
+async function startModule(file: string, tuning: Tuning): Promise<RunningPeer> {
+  const child = track(
+    fork(join(import.meta.dirname, file), [tuning], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+  );
+  const exited = once(child, 'exit').then(([code]) => {
+    throw new Error(`${file} ended with exit code ${code} at its start`);
+  });
+  const [message] = (await Promise.race([once(child, 'message'), exited])) as [{ port: number }];
+  return { port: message.port, pid: child.pid!, stop: () => stopProcess(child) };
+}
+
+/** The version in the package.json of an installed package; null when it is not installed. */
+async function packageVersion(name: string): Promise<string | null> {
+  try {
+    const main = import.meta.resolve(name);
+    const text = await readFile(new URL('package.json', main), 'utf8');
+    return (JSON.parse(text) as { version: string }).version;
+  } catch {
+    return null;
+  }
+}
+
+export const aedes: Peer = {
+  name: 'aedes',
+  protocol: 'mqtt',
+  mqtt5: false,
+  isBroker: true,
+  version: () => packageVersion('aedes'),
+  start: (_, tuning) => startModule('aedes-process.ts', tuning),
+};
+
+/** Takes part only when named with --peers. */
+export const ceiling: Peer = {
+  name: 'ceiling',
+  protocol: 'mqtt',
+  mqtt5: false,
+  isBroker: false,
+  version: async () => 'of the generator',
+  start: (_, tuning) => startModule('ceiling-process.ts', tuning),
+};

@@ -1,0 +1,261 @@
+import { Reason, type ReasonCode } from './reason-codes.ts';
+
+/** What is the same about every error of one code. */
+export interface ErrorSpec {
+  /** Status of an HTTP answer that carries this error. */
+  readonly httpStatus: number;
+  /** MQTT 5 reason code where a client can be told, else null. */
+  readonly mqttReason: ReasonCode | null;
+  /** Whether the same request can succeed later without a change. */
+  readonly retryable: boolean;
+  /** `{name}` is replaced by the detail of that name. */
+  readonly message: string;
+}
+
+/** The one table of errors. Codes are stable: scripts branch on them. `docs/errors.md` is generated from it. */
+export const ERRORS = {
+  bad_request: { httpStatus: 400, mqttReason: null, retryable: false, message: 'Bad request: {reason}' },
+  topic_invalid: {
+    httpStatus: 400,
+    mqttReason: Reason.TopicNameInvalid,
+    retryable: false,
+    message: 'Topic {topic} cannot be published to: {reason}',
+  },
+  unauthorized: {
+    httpStatus: 401,
+    mqttReason: Reason.BadUserNameOrPassword,
+    retryable: false,
+    message: 'Credentials are missing or wrong',
+  },
+  forbidden: {
+    httpStatus: 403,
+    mqttReason: Reason.NotAuthorized,
+    retryable: false,
+    message: 'Not allowed: {reason}',
+  },
+  forbidden_host: {
+    httpStatus: 403,
+    mqttReason: null,
+    retryable: false,
+    message: 'The {header} header names {host}, which is neither loopback nor in httpHosts',
+  },
+  not_found: { httpStatus: 404, mqttReason: null, retryable: false, message: 'Nothing is found at {path}' },
+  realm_not_found: { httpStatus: 404, mqttReason: null, retryable: false, message: 'There is no realm {realm}' },
+  client_not_found: {
+    httpStatus: 404,
+    mqttReason: null,
+    retryable: true,
+    message: 'No client {clientId} is connected in realm {realm}',
+  },
+  session_not_found: {
+    httpStatus: 404,
+    mqttReason: null,
+    retryable: true,
+    message: 'No session {clientId} is kept in realm {realm}',
+  },
+  payload_too_large: {
+    httpStatus: 413,
+    mqttReason: Reason.PacketTooLarge,
+    retryable: false,
+    message: 'The request is larger than {maxBytes} bytes',
+  },
+  unsupported_media_type: {
+    httpStatus: 415,
+    mqttReason: null,
+    retryable: false,
+    message: 'The body must be JSON (Content-Type: application/json)',
+  },
+  queue_full: {
+    httpStatus: 429,
+    mqttReason: Reason.QuotaExceeded,
+    retryable: true,
+    message: 'The queue of a subscriber is full; the message was not accepted',
+  },
+  quota_exceeded: {
+    httpStatus: 429,
+    mqttReason: Reason.QuotaExceeded,
+    retryable: true,
+    message: 'The limit {limit} is reached',
+  },
+  server_full: {
+    httpStatus: 503,
+    mqttReason: Reason.QuotaExceeded,
+    retryable: true,
+    message: 'The node has as many clients as maxClients allows ({maxClients})',
+  },
+  not_ready: { httpStatus: 503, mqttReason: Reason.ServerUnavailable, retryable: true, message: 'Not ready: {unmet}' },
+  shutting_down: {
+    httpStatus: 503,
+    mqttReason: Reason.ServerShuttingDown,
+    retryable: true,
+    message: 'The node is shutting down',
+  },
+  timeout: { httpStatus: 504, mqttReason: null, retryable: true, message: '{what} took longer than {timeoutMs} ms' },
+  config_invalid: {
+    httpStatus: 500,
+    mqttReason: null,
+    retryable: false,
+    message: '{source}: {key} is {given}; allowed: {allowed}',
+  },
+  data_dir_locked: {
+    httpStatus: 500,
+    mqttReason: null,
+    retryable: true,
+    message: 'The data directory {dataDir} is in use by process {pid}',
+  },
+  data_dir_unusable: {
+    httpStatus: 500,
+    mqttReason: null,
+    retryable: false,
+    message: 'The data directory {dataDir} cannot be used: {reason}',
+  },
+  address_in_use: {
+    httpStatus: 500,
+    mqttReason: null,
+    retryable: true,
+    message: 'Cannot listen on {host}:{port} ({key}): the address is in use',
+  },
+  address_unavailable: {
+    httpStatus: 500,
+    mqttReason: null,
+    retryable: false,
+    message: 'Cannot listen on {host}:{port} ({key}): {reason}',
+  },
+  internal: {
+    httpStatus: 500,
+    mqttReason: Reason.UnspecifiedError,
+    retryable: false,
+    message: 'Something unforeseen went wrong in the node; its log says more',
+  },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** JSON values only: details go out in HTTP answers and logs. */
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+function fill(template: string, details: ErrorDetails): string {
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = details[name];
+    return value === undefined ? whole : typeof value === 'string' ? value : JSON.stringify(value);
+  });
+}
+
+/** An operating error: expected, typed, handled. Branch on `code`, never on `message`. */
+export class PlexusError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  /** @param details fill the placeholders of the code's message, and go out with it. */
+  constructor(code: ErrorCode, details: ErrorDetails = {}, options?: ErrorOptions) {
+    super(fill(ERRORS[code].message, details), options);
+    this.name = 'PlexusError';
+    this.code = code;
+    this.details = details;
+  }
+
+  get httpStatus(): number {
+    return ERRORS[this.code].httpStatus;
+  }
+
+  get mqttReason(): ReasonCode | null {
+    return ERRORS[this.code].mqttReason;
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+
+  /** The form of every HTTP error: `{"error": {"code", "message", …details}}`. */
+  toJSON(): { error: Record<string, unknown> } {
+    return { error: { ...this.details, code: this.code, message: this.message } };
+  }
+}
+
+/** Why a connection ended. */
+export interface CloseSpec {
+  /** Reason code in the CONNACK or DISCONNECT that goes before the close; null: nothing can be said, or need be. */
+  readonly mqttReason: ReasonCode | null;
+  readonly explanation: string;
+}
+
+/** Named reasons for the end of a connection, in logs and metrics. `docs/errors.md` is generated from it. */
+export const CLOSE_REASONS = {
+  client_disconnect: { mqttReason: null, explanation: 'The client said DISCONNECT.' },
+  client_gone: { mqttReason: null, explanation: 'The socket closed or failed without a DISCONNECT.' },
+  connect_timeout: { mqttReason: null, explanation: 'No CONNECT came within connectTimeoutMs.' },
+  keep_alive_timeout: {
+    mqttReason: Reason.KeepAliveTimeout,
+    explanation: 'Nothing came for one and a half times the keep-alive [MQTT-3.1.2-22].',
+  },
+  malformed_packet: {
+    mqttReason: Reason.MalformedPacket,
+    explanation: 'The client sent bytes that are no valid packet.',
+  },
+  protocol_error: {
+    mqttReason: Reason.ProtocolError,
+    explanation: 'The client sent a packet that is not allowed there or then.',
+  },
+  packet_too_large: { mqttReason: Reason.PacketTooLarge, explanation: 'A packet was larger than maxPacketBytes.' },
+  receive_maximum_exceeded: {
+    mqttReason: Reason.ReceiveMaximumExceeded,
+    explanation: 'More unacknowledged publishes than the receive maximum that the CONNACK gave (maxInFlight).',
+  },
+  topic_invalid: {
+    mqttReason: Reason.TopicNameInvalid,
+    explanation: 'A topic had wildcards, began with $, or was beyond maxTopicBytes or maxTopicLevels.',
+  },
+  topic_alias_invalid: {
+    mqttReason: Reason.TopicAliasInvalid,
+    explanation: 'A topic alias was 0, above the maximum that the CONNACK gave, or never set.',
+  },
+  session_taken_over: {
+    mqttReason: Reason.SessionTakenOver,
+    explanation: 'The same client id connected again in the same realm.',
+  },
+  kicked: { mqttReason: Reason.AdministrativeAction, explanation: 'An operator closed the connection.' },
+  server_shutting_down: { mqttReason: Reason.ServerShuttingDown, explanation: 'The node is draining.' },
+  server_full: { mqttReason: Reason.QuotaExceeded, explanation: 'maxClients or maxSessions is reached.' },
+  connection_rate_exceeded: {
+    mqttReason: Reason.ConnectionRateExceeded,
+    explanation: 'More connections from one address than connectionRatePerAddress and its burst allow.',
+  },
+  not_authorized: {
+    mqttReason: Reason.NotAuthorized,
+    explanation: 'Anonymous access is off, or the user may not do this.',
+  },
+  bad_credentials: {
+    mqttReason: Reason.BadUserNameOrPassword,
+    explanation: 'The user is unknown or the password wrong.',
+  },
+  unsupported_protocol: {
+    mqttReason: Reason.UnsupportedProtocolVersion,
+    explanation: 'The CONNECT asked for a protocol other than MQTT 3.1.1 and 5.0.',
+  },
+  bad_authentication_method: {
+    mqttReason: Reason.BadAuthenticationMethod,
+    explanation: 'The CONNECT named an authentication method; none is configured [MQTT-4.12.0-1].',
+  },
+  subscription_ids_not_supported: {
+    mqttReason: Reason.SubscriptionIdentifiersNotSupported,
+    explanation: 'A SUBSCRIBE had a subscription identifier, which the CONNACK said are not available.',
+  },
+  client_id_not_valid: { mqttReason: Reason.ClientIdentifierNotValid, explanation: 'The client id was refused.' },
+  write_timeout: { mqttReason: null, explanation: 'The connection took nothing for writeTimeoutMs.' },
+  write_failed: { mqttReason: null, explanation: 'Writing to the socket failed.' },
+  queue_full: {
+    mqttReason: Reason.QuotaExceeded,
+    explanation: 'A slow subscriber filled its queue, and queueFull is disconnect.',
+  },
+  publish_refused: {
+    mqttReason: null,
+    explanation: 'A publish was refused, which MQTT 3.1.1 can only tell by leaving it unacknowledged and closing.',
+  },
+  outbound_overflow: {
+    mqttReason: null,
+    explanation: 'The longest stalled connection, when what is held for all of them passed maxStalledBytes.',
+  },
+  internal_error: { mqttReason: Reason.UnspecifiedError, explanation: 'A fault in the node; its log says more.' },
+} as const satisfies Record<string, CloseSpec>;
+
+export type CloseReason = keyof typeof CLOSE_REASONS;

@@ -1,0 +1,18 @@
+export * from './bytes.ts';
+export * from './client-decoder.ts';
+export type { DecoderOptions } from './decoder.ts';
+export * from './encode-client.ts';
+export * from './encode-common.ts';
+export * from './encode-server.ts';
+export { publishSize, writeAck, writePublish, writePublishHeader } from './encoder.ts';
+export * from './errors.ts';
+export * from './packet-error.ts';
+export * from './packets.ts';
+export { decodePublishProperties, encodePublishProperties } from './properties.ts';
+export * from './reason-codes.ts';
+export * from './server-decoder.ts';
+export * from './subscription-trie.ts';
+export * from './topic.ts';
+export * from './topic-table.ts';
+export { encodeUtf8, isMqttUtf8, MAX_FIELD_BYTES, readUtf8, utf8Length } from './utf8.ts';
+export { MAX_VARINT, varintSize } from './varint.ts';

@@ -1,0 +1,175 @@
+import {
+  CLOSE_REASONS,
+  type CloseReason,
+  type ConnectPacket,
+  connackCodeV4,
+  encodeConnack,
+  type PacketError,
+  type Properties,
+  Reason,
+  RecentTopic,
+} from '@plexus/protocol';
+import type { ClientRegistry } from './client-registry.ts';
+import { type Capabilities, type ClientWill, ConnectedClient } from './connected-client.ts';
+import type { Connection } from './connection.ts';
+import type { BrokerContext } from './context.ts';
+import type { AuthResult, Identity } from './ports.ts';
+import type { Realms } from './realm.ts';
+import type { Sessions } from './sessions.ts';
+
+/** Session expiry interval that means *never*, MQTT 5.0 §3.1.2.11.2. */
+const NEVER_S = 0xffff_ffff;
+const DEFAULT_RECEIVE_MAXIMUM = 0xffff;
+const MAX_ENDPOINT_LENGTH = 2048;
+
+/** Decides on every CONNECT: who it is, whether there is room, which session it gets. */
+export class Admission {
+  /** True while the node stops: nobody new. */
+  draining = false;
+  readonly #context: BrokerContext;
+  readonly #realms: Realms;
+  readonly #sessions: Sessions;
+  readonly #registry: ClientRegistry;
+
+  constructor(context: BrokerContext, realms: Realms, sessions: Sessions, registry: ClientRegistry) {
+    this.#context = context;
+    this.#realms = realms;
+    this.#sessions = sessions;
+    this.#registry = registry;
+  }
+
+  admit(connection: Connection, packet: ConnectPacket): void {
+    const properties = packet.properties;
+    if (properties.authenticationMethod !== undefined) {
+      this.#refuse(connection, 'bad_authentication_method');
+      return;
+    }
+    // [MQTT-3.1.3-8] of 3.1.1: without an id there is nothing to keep a session under.
+    if (packet.clientId === '' && packet.version === 4 && !packet.cleanStart) {
+      this.#refuse(connection, 'client_id_not_valid');
+      return;
+    }
+    const result = this.#context.authenticator.authenticate(packet.username, packet.password);
+    if (!(result instanceof Promise)) {
+      this.#decide(connection, packet, result);
+      return;
+    }
+    // The client may have sent more with its CONNECT; that waits, and nothing further is read.
+    connection.decoder.suspend();
+    connection.pauseReading();
+    result.then(
+      (answer) => {
+        this.#decide(connection, packet, answer);
+        connection.resumeDecoding();
+      },
+      (error: unknown) => {
+        this.#context.log.error({ err: error }, 'fault while checking credentials');
+        this.#refuse(connection, 'internal_error');
+      },
+    );
+  }
+
+  /** Answers a first packet that was no valid CONNECT: by a CONNACK where the version has a word for it, else by a close. */
+  refuseMalformed(connection: Connection, reason: CloseReason, error: PacketError): void {
+    this.#context.log.debug({ reason, detail: error.message, remoteAddress: connection.remoteAddress }, 'bad CONNECT');
+    // A CONNACK answers a CONNECT; to anything else a broker has nothing to say [MQTT-3.1.0-1], [MQTT-3.1.4-1].
+    if (!connection.decoder.connectSeen) connection.refuse(reason, null);
+    else this.#refuse(connection, reason);
+  }
+
+  #decide(connection: Connection, packet: ConnectPacket, result: AuthResult): void {
+    if (connection.closed) return;
+    if (typeof result === 'string') this.#refuse(connection, result);
+    else if (this.draining) this.#refuse(connection, 'server_shutting_down');
+    else this.#welcome(connection, packet, result);
+  }
+
+  #welcome(connection: Connection, packet: ConnectPacket, identity: Identity): void {
+    const realm = this.#realms.get(identity.realm);
+    const clientId = packet.clientId === '' ? this.#context.newClientId() : packet.clientId;
+    const earlier = this.#registry.find(realm.name, clientId);
+    const noRoom = earlier === null && this.#registry.count() >= this.#context.options.maxClients;
+    if (noRoom || !this.#sessions.hasRoomFor(realm, clientId)) {
+      this.#refuse(connection, 'server_full');
+      return;
+    }
+    // [MQTT-3.1.4-3]
+    earlier?.connection.close('session_taken_over');
+    const capabilities = this.#capabilities(packet);
+    const { session, present } = this.#sessions.open(realm, clientId, packet.cleanStart, capabilities.sessionExpiryS);
+    const client = new ConnectedClient(
+      this.#context,
+      connection,
+      session,
+      packet,
+      { username: identity.username, endpoint: endpointOf(packet), will: this.#willOf(packet, clientId) },
+      capabilities,
+    );
+    connection.client = client;
+    connection.decoder.topics = realm.topics;
+    this.#context.counters.connects++;
+    this.#registry.connected(client);
+    const assigned = packet.clientId === '' ? clientId : null;
+    connection.send(
+      encodeConnack(packet.version, {
+        sessionPresent: present,
+        reason: Reason.Success,
+        properties: this.#connackProperties(packet, capabilities, assigned),
+      }),
+    );
+    session.attach(client.subscriber);
+  }
+
+  #capabilities(packet: ConnectPacket): Capabilities {
+    const { properties } = packet;
+    return {
+      cleanStart: packet.cleanStart,
+      keepAliveS: packet.keepAliveS,
+      sessionExpiryS: Math.min(this.#askedExpiryS(packet), this.#context.options.maxSessionExpiryS),
+      receiveMaximum: properties.receiveMaximum ?? DEFAULT_RECEIVE_MAXIMUM,
+      maximumPacketBytes: properties.maximumPacketSizeBytes ?? Number.POSITIVE_INFINITY,
+      topicAliasMaximum: properties.topicAliasMaximum ?? 0,
+      requestProblemInformation: properties.requestProblemInformation ?? true,
+    };
+  }
+
+  #askedExpiryS(packet: ConnectPacket): number {
+    if (packet.version === 5) return packet.properties.sessionExpiryIntervalS ?? 0;
+    return packet.cleanStart ? 0 : NEVER_S;
+  }
+
+  #connackProperties(packet: ConnectPacket, capabilities: Capabilities, assigned: string | null): Properties {
+    const { options } = this.#context;
+    const asked = this.#askedExpiryS(packet);
+    return {
+      ...(capabilities.sessionExpiryS !== asked && { sessionExpiryIntervalS: capabilities.sessionExpiryS }),
+      ...(assigned !== null && { assignedClientIdentifier: assigned }),
+      receiveMaximum: options.maxInFlight,
+      maximumPacketSizeBytes: options.maxPacketBytes,
+      subscriptionIdentifierAvailable: false,
+      sharedSubscriptionAvailable: false,
+    };
+  }
+
+  #willOf(packet: ConnectPacket, clientId: string): ClientWill | null {
+    const will = packet.will;
+    if (will === null) return null;
+    // A topic of its own: a will need not be among the recent ones.
+    const topic = new RecentTopic(will.topic, Buffer.from(will.topic), 0);
+    return { topic, will, publisher: clientId };
+  }
+
+  #refuse(connection: Connection, reason: CloseReason): void {
+    const version = connection.decoder.version;
+    const mqttReason = CLOSE_REASONS[reason].mqttReason ?? Reason.UnspecifiedError;
+    const sayable = version === 5 || connackCodeV4(mqttReason) !== null;
+    const packet = { sessionPresent: false, reason: mqttReason, properties: {} };
+    connection.refuse(reason, sayable ? encodeConnack(version, packet) : null);
+  }
+}
+
+/** The URL in the user property `endpoint`, if it is one. */
+function endpointOf(packet: ConnectPacket): string | null {
+  const value = packet.properties.userProperties?.find(([name]) => name === 'endpoint')?.[1];
+  return value !== undefined && value.length <= MAX_ENDPOINT_LENGTH && URL.canParse(value) ? value : null;
+}

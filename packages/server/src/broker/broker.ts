@@ -1,0 +1,188 @@
+import { type CloseReason, DEFAULT_TOPIC_LIMITS, RecentTopic, type TopicLimits, TopicTable } from '@plexus/protocol';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger, RateLimitedLog } from '../lib/log.ts';
+import type { Turn } from '../lib/turn.ts';
+import { AddressLimiter } from './address-limiter.ts';
+import { Admission } from './admission.ts';
+import { ChunkPool } from './chunk-pool.ts';
+import { ClientRegistry } from './client-registry.ts';
+import type { ConnectedClient } from './connected-client.ts';
+import { Connection, type ConnectionOwner } from './connection.ts';
+import type { BrokerContext } from './context.ts';
+import type { BrokerCounters } from './counters.ts';
+import { FlowControl } from './flow-control.ts';
+import { Message } from './message.ts';
+import type { BrokerOptions } from './options.ts';
+import type { Authenticator, MessageRouter } from './ports.ts';
+import { Realms } from './realm.ts';
+import type { RetainedStore } from './retained-store.ts';
+import type { SessionStore } from './session-store.ts';
+import { Sessions } from './sessions.ts';
+import type { Transport, TransportHandler } from './transport.ts';
+import { Wills } from './wills.ts';
+
+/** How often time is looked at: for time-outs, stalls, expiries and due wills. */
+export const SWEEP_MS = 250;
+/** A client is gone when nothing came for this many times its keep-alive [MQTT-3.1.2-22]. */
+const KEEP_ALIVE_FACTOR = 1.5;
+
+export interface BrokerParts {
+  readonly options: BrokerOptions;
+  readonly clock: Clock;
+  readonly turn: Turn;
+  readonly authenticator: Authenticator;
+  readonly retained: RetainedStore;
+  readonly sessions: SessionStore;
+  readonly counters: BrokerCounters;
+  newClientId(): string;
+  readonly log: Logger;
+  readonly limitedLog: RateLimitedLog;
+}
+
+/** The broker of a node: takes connections from listeners, and keeps their clients, sessions and wills in order. */
+export class Broker implements ConnectionOwner {
+  readonly admission: Admission;
+  readonly clients = new ClientRegistry();
+  readonly sessions: Sessions;
+  readonly realms: Realms;
+  readonly flow: FlowControl;
+  readonly counters: BrokerCounters;
+  readonly context: BrokerContext;
+  readonly #connections = new Set<Connection>();
+  readonly #wills: Wills;
+  readonly #limiter: AddressLimiter;
+  /** For connections whose realm is not known yet; they publish nothing, so it stays empty. */
+  readonly #noTopics: TopicTable;
+  #sweeps = 0;
+
+  constructor(parts: BrokerParts, router: MessageRouter) {
+    const { options, clock, turn } = parts;
+    const topicLimits: TopicLimits = {
+      ...DEFAULT_TOPIC_LIMITS,
+      maxTopicBytes: options.maxTopicBytes,
+      maxTopicLevels: options.maxTopicLevels,
+    };
+    this.counters = parts.counters;
+    this.realms = new Realms(topicLimits);
+    this.#noTopics = new TopicTable(1, topicLimits);
+    this.#limiter = new AddressLimiter(options.connectionRatePerAddress, options.connectionBurstPerAddress);
+    this.flow = new FlowControl(
+      {
+        highWaterBytes: options.outboundHighWaterBytes,
+        lowWaterBytes: options.outboundLowWaterBytes,
+        maxStalledBytes: options.maxStalledBytes,
+      },
+      turn,
+    );
+    this.context = {
+      options,
+      topicLimits,
+      clock,
+      turn,
+      flow: this.flow,
+      chunks: new ChunkPool(),
+      now: () => clock.now(),
+      counters: parts.counters,
+      retained: parts.retained,
+      router,
+      authenticator: parts.authenticator,
+      queuedBytes: { total: 0 },
+      newClientId: parts.newClientId,
+      log: parts.log,
+      limitedLog: parts.limitedLog,
+    };
+    this.#wills = new Wills(this.context);
+    this.sessions = new Sessions(this.context, parts.sessions, this.#wills);
+    this.admission = new Admission(this.context, this.realms, this.sessions, this.clients);
+  }
+
+  /** For listeners. */
+  accept = (transport: Transport, listener: string): TransportHandler | null => {
+    if (!this.#limiter.take(transport.remoteAddress, this.context.now())) {
+      this.#refuse('connection_rate_exceeded', transport);
+      return null;
+    }
+    // As many may be shaking hands as may be connected: nobody is held up, and the number stays bounded.
+    if (this.#connections.size - this.clients.count() >= this.context.options.maxClients) {
+      this.#refuse('server_full', transport);
+      return null;
+    }
+    const connection = new Connection(this.context, this, this.#noTopics, transport, listener);
+    this.#connections.add(connection);
+    return connection;
+  };
+
+  clientGone(client: ConnectedClient): void {
+    this.clients.disconnected(client);
+    const { session, will } = client;
+    // A session that ends with its connection takes its will along: so the will must be there first.
+    if (will !== null) this.#wills.schedule(session, will);
+    this.sessions.disconnected(session);
+  }
+
+  connectionGone(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.counters.bytesOut += connection.outbound.bytesOut;
+  }
+
+  /** Bytes sent over all connections, also those that are gone. */
+  get bytesOut(): number {
+    let bytes = this.counters.bytesOut;
+    for (const connection of this.#connections) bytes += connection.outbound.bytesOut;
+    return bytes;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** A message of the node itself, or of a program that hands it to the node. @returns the reason, as for a publisher */
+  message(topic: string, payload: Uint8Array, options: Parameters<typeof Message.of>[2]): Message {
+    return Message.of(new RecentTopic(topic, Buffer.from(topic), 0), payload, options);
+  }
+
+  /** Looks at all that depends on time. To be called every `SWEEP_MS`. */
+  sweep(): void {
+    const now = this.context.now();
+    const compact = ++this.#sweeps % 4 === 0;
+    for (const connection of this.#connections) {
+      this.#check(connection, now);
+      if (compact) connection.client?.session.compact();
+    }
+    this.#wills.publishDue(now);
+    this.sessions.expire(now);
+    if (compact) this.#limiter.forgetIdle(now);
+  }
+
+  /** Tells every client that the node stops, and lets what is on its way out go. */
+  drain(): void {
+    this.admission.draining = true;
+    for (const connection of this.#connections) connection.close('server_shutting_down');
+  }
+
+  /** Closes whatever is left. */
+  stop(): void {
+    for (const connection of this.#connections) connection.transport.destroy();
+  }
+
+  #check(connection: Connection, now: number): void {
+    const { options } = this.context;
+    const { client, outbound } = connection;
+    if (connection.closed) return;
+    if (client === null) {
+      if (now - connection.openedAtMs >= options.connectTimeoutMs) connection.close('connect_timeout');
+      return;
+    }
+    const keepAliveMs = client.capabilities.keepAliveS * 1000 * KEEP_ALIVE_FACTOR;
+    if (outbound.bytes > 0 && now - outbound.lastProgressMs >= options.writeTimeoutMs)
+      connection.close('write_timeout');
+    else if (keepAliveMs > 0 && !connection.readingPaused && now - connection.lastInMs > keepAliveMs) {
+      connection.close('keep_alive_timeout');
+    } else outbound.checkStall(now, options.stallAfterMs);
+  }
+
+  #refuse(reason: CloseReason, transport: Transport): void {
+    this.counters.refuse(reason);
+    this.context.limitedLog.warn('refused', { reason, remoteAddress: transport.remoteAddress }, 'connection refused');
+  }
+}

@@ -1,0 +1,19 @@
+import { type CloseReason, type PacketError, Reason } from '@plexus/protocol';
+
+const BY_REASON: ReadonlyMap<number, CloseReason> = new Map<number, CloseReason>([
+  [Reason.MalformedPacket, 'malformed_packet'],
+  [Reason.ProtocolError, 'protocol_error'],
+  [Reason.PacketTooLarge, 'packet_too_large'],
+  [Reason.ReceiveMaximumExceeded, 'receive_maximum_exceeded'],
+  [Reason.TopicNameInvalid, 'topic_invalid'],
+  [Reason.TopicAliasInvalid, 'topic_alias_invalid'],
+  [Reason.UnsupportedProtocolVersion, 'unsupported_protocol'],
+  [Reason.ClientIdentifierNotValid, 'client_id_not_valid'],
+  [Reason.SubscriptionIdentifiersNotSupported, 'subscription_ids_not_supported'],
+  [Reason.BadAuthenticationMethod, 'bad_authentication_method'],
+]);
+
+/** The named reason for a connection that a packet error ends. */
+export function closeReasonOf(error: PacketError): CloseReason {
+  return BY_REASON.get(error.reason) ?? 'protocol_error';
+}

@@ -1,0 +1,128 @@
+import {
+  type ConnectPacket,
+  PacketError,
+  type Properties,
+  Reason,
+  type ReasonPacket,
+  type RecentTopic,
+  type Will,
+} from '@plexus/protocol';
+import type { Connection } from './connection.ts';
+import type { BrokerContext } from './context.ts';
+import { Publisher } from './publisher.ts';
+import type { Realm } from './realm.ts';
+import type { Session } from './session.ts';
+import { Subscriber } from './subscriber.ts';
+
+/** Bytes of a DISCONNECT around its reason string. */
+const DISCONNECT_OVERHEAD_BYTES = 16;
+
+/** What a client may do and has asked for, as its CONNECT and our CONNACK settled it. */
+export interface Capabilities {
+  readonly cleanStart: boolean;
+  /** 0: none */
+  readonly keepAliveS: number;
+  readonly sessionExpiryS: number;
+  /** QoS 1 and 2 that it takes at once; 65,535 where it named none. */
+  readonly receiveMaximum: number;
+  /** Infinity where it named none. */
+  readonly maximumPacketBytes: number;
+  readonly topicAliasMaximum: number;
+  readonly requestProblemInformation: boolean;
+}
+
+export interface ClientWill {
+  readonly topic: RecentTopic;
+  readonly will: Will;
+  /** Client id. */
+  readonly publisher: string;
+}
+
+/** What a connection is once its CONNECT was accepted. */
+export class ConnectedClient {
+  readonly connection: Connection;
+  readonly realm: Realm;
+  readonly session: Session;
+  readonly username: string | null;
+  readonly version: 4 | 5;
+  /** A URL at which the client says it can be reached. */
+  readonly endpoint: string | null;
+  readonly capabilities: Capabilities;
+  readonly connectedSinceMs: number;
+  readonly subscriber: Subscriber;
+  /** null: there is none, or it was withdrawn by a DISCONNECT. */
+  will: ClientWill | null;
+  /** Order of connecting, for paged listings. */
+  sequence = 0;
+  readonly #context: BrokerContext;
+  #publisher: Publisher | null = null;
+
+  constructor(
+    context: BrokerContext,
+    connection: Connection,
+    session: Session,
+    packet: ConnectPacket,
+    identity: { username: string | null; endpoint: string | null; will: ClientWill | null },
+    capabilities: Capabilities,
+  ) {
+    this.#context = context;
+    this.connection = connection;
+    this.realm = session.realm;
+    this.session = session;
+    this.username = identity.username;
+    this.endpoint = identity.endpoint;
+    this.will = identity.will;
+    this.version = packet.version;
+    this.capabilities = capabilities;
+    this.connectedSinceMs = context.clock.wallMs();
+    const limits = {
+      version: packet.version,
+      window: Math.min(capabilities.receiveMaximum, context.options.maxInFlight),
+      maxPacketBytes: capabilities.maximumPacketBytes,
+    };
+    this.subscriber = new Subscriber(context, session, connection.outbound, limits, (reason) =>
+      connection.close(reason),
+    );
+  }
+
+  get clientId(): string {
+    return this.session.clientId;
+  }
+
+  /** Made at the first PUBLISH: most clients of a large system only listen. */
+  get publisher(): Publisher {
+    this.#publisher ??= new Publisher(this.#context, this.session, this.version, this.connection);
+    return this.#publisher;
+  }
+
+  get messagesIn(): number {
+    return this.#publisher?.messages ?? 0;
+  }
+
+  get messagesOut(): number {
+    return this.subscriber.messages;
+  }
+
+  /** Hands over what the publisher has gathered, before anything else happens. */
+  flushRun(): void {
+    this.#publisher?.flush();
+  }
+
+  /** Takes in a DISCONNECT: [MQTT-3.14.4-3], and the session expiry interval of §3.14.2.2.2. */
+  disconnected(packet: ReasonPacket): void {
+    const expiryS = packet.properties.sessionExpiryIntervalS;
+    if (expiryS !== undefined && expiryS > 0 && this.capabilities.sessionExpiryS === 0) {
+      throw new PacketError(Reason.ProtocolError, 'a session expiry interval after one of 0 in CONNECT (§3.14.2.2.2)');
+    }
+    if (packet.reason !== Reason.DisconnectWithWill) this.will = null;
+    if (expiryS !== undefined) {
+      this.session.state.setExpiry(Math.min(expiryS, this.#context.options.maxSessionExpiryS));
+    }
+  }
+
+  /** A reason string as properties, if it fits the client's maximum packet size [MQTT-3.14.2-3]. */
+  explain(reasonString: string): Properties {
+    const bytes = Buffer.byteLength(reasonString) + DISCONNECT_OVERHEAD_BYTES;
+    return bytes <= this.capabilities.maximumPacketBytes ? { reasonString } : {};
+  }
+}

@@ -1,0 +1,44 @@
+import { type ProtocolVersion, publishSize, writePublish } from '@plexus/protocol';
+import type { Message } from './message.ts';
+
+/** A message as QoS 0 PUBLISH packets: encoded once for each wire form that somebody needs, then shared. */
+export class EncodedMessage {
+  readonly message: Message;
+  /** By version and RETAIN flag. */
+  readonly #forms: [Uint8Array | null, Uint8Array | null, Uint8Array | null, Uint8Array | null] = [
+    null,
+    null,
+    null,
+    null,
+  ];
+
+  constructor(message: Message) {
+    this.message = message;
+  }
+
+  bytes(version: ProtocolVersion, retain: boolean): Uint8Array {
+    const index = (version === 5 ? 2 : 0) + (retain ? 1 : 0);
+    const known = this.#forms[index];
+    if (known != null) return known;
+    const { topic, buffer, propertiesStart, propertiesEnd, propertiesLength, payloadStart, payloadEnd, payloadLength } =
+      this.message;
+    const out = Buffer.allocUnsafe(publishSize(version, topic.bytes.length, 0, propertiesLength, payloadLength));
+    const flags = retain ? 1 : 0;
+    writePublish(
+      out,
+      0,
+      version,
+      flags,
+      topic.bytes,
+      0,
+      buffer,
+      propertiesStart,
+      propertiesEnd,
+      buffer,
+      payloadStart,
+      payloadEnd,
+    );
+    this.#forms[index] = out;
+    return out;
+  }
+}

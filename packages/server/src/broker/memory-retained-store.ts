@@ -1,0 +1,110 @@
+import type { Message } from './message.ts';
+import type { RetainedStore } from './retained-store.ts';
+
+class TopicNode {
+  children: Map<string, TopicNode> | null = null;
+  message: Message | null = null;
+}
+
+/** Retained messages that live as long as the process: a tree of topic levels per realm. */
+export class MemoryRetainedStore implements RetainedStore {
+  messages = 0;
+  bytes = 0;
+  readonly #limits: { maxRetainedMessages: number; maxRetainedBytes: number };
+  readonly #realms = new Map<string, TopicNode>();
+
+  constructor(limits: { maxRetainedMessages: number; maxRetainedBytes: number }) {
+    this.#limits = limits;
+  }
+
+  fits(realm: string, message: Message): boolean {
+    const earlier = this.#find(realm, message.topic.name.split('/'))?.message ?? null;
+    return (
+      this.messages + (earlier === null ? 1 : 0) <= this.#limits.maxRetainedMessages &&
+      this.bytes + message.costBytes - (earlier?.costBytes ?? 0) <= this.#limits.maxRetainedBytes
+    );
+  }
+
+  set(realm: string, message: Message): boolean {
+    if (!this.fits(realm, message)) return false;
+    message.compact();
+    const node = this.#make(realm, message.topic.name.split('/'));
+    if (node.message === null) this.messages++;
+    this.bytes += message.costBytes - (node.message?.costBytes ?? 0);
+    node.message = message;
+    return true;
+  }
+
+  delete(realm: string, topic: string): boolean {
+    const root = this.#realms.get(realm);
+    return root !== undefined && this.#delete(root, topic.split('/'), 0);
+  }
+
+  *match(realm: string, filter: string): Generator<Message, void, void> {
+    const root = this.#realms.get(realm);
+    if (root !== undefined) yield* matching(root, filter.split('/'), 0);
+  }
+
+  #find(realm: string, levels: string[]): TopicNode | null {
+    let node = this.#realms.get(realm);
+    for (const level of levels) node = node?.children?.get(level);
+    return node ?? null;
+  }
+
+  #make(realm: string, levels: string[]): TopicNode {
+    let node = childOf(this.#realms, realm);
+    for (const level of levels) {
+      node.children ??= new Map();
+      node = childOf(node.children, level);
+    }
+    return node;
+  }
+
+  /** Takes out the message, and on the way back the nodes that nothing needs any more. */
+  #delete(node: TopicNode, levels: string[], depth: number): boolean {
+    if (depth === levels.length) {
+      if (node.message === null) return false;
+      this.messages--;
+      this.bytes -= node.message.costBytes;
+      node.message = null;
+      return true;
+    }
+    const level = levels[depth]!;
+    const child = node.children?.get(level);
+    if (child === undefined || !this.#delete(child, levels, depth + 1)) return false;
+    if (child.message === null && child.children === null) {
+      node.children!.delete(level);
+      if (node.children!.size === 0) node.children = null;
+    }
+    return true;
+  }
+}
+
+function childOf(nodes: Map<string, TopicNode>, level: string): TopicNode {
+  let child = nodes.get(level);
+  if (child === undefined) {
+    child = new TopicNode();
+    nodes.set(level, child);
+  }
+  return child;
+}
+
+function* matching(node: TopicNode, filter: string[], depth: number): Generator<Message, void, void> {
+  if (depth === filter.length) {
+    if (node.message !== null) yield node.message;
+    return;
+  }
+  const wanted = filter[depth]!;
+  // `a/#` includes `a` itself, MQTT 5.0 §4.7.1.2; a bare `#` has no level above it.
+  if (wanted === '#' && depth > 0 && node.message !== null) yield node.message;
+  if (wanted !== '+' && wanted !== '#') {
+    const child = node.children?.get(wanted);
+    if (child !== undefined) yield* matching(child, filter, depth + 1);
+    return;
+  }
+  for (const [level, child] of node.children ?? []) {
+    // [MQTT-4.7.2-1]
+    if (depth === 0 && level.startsWith('$')) continue;
+    yield* matching(child, filter, wanted === '#' ? depth : depth + 1);
+  }
+}

@@ -1,0 +1,105 @@
+import { type ProtocolVersion, type PublishView, publishSize, type RecentTopic, writePublish } from '@plexus/protocol';
+
+/** The same messages as PUBLISH packets of one protocol version. */
+export class WireForm {
+  buffer: Uint8Array;
+  start: number;
+  end: number;
+  /** Bytes of the largest packet. */
+  largest: number;
+
+  constructor(buffer: Uint8Array, start: number, end: number, largest: number) {
+    this.buffer = buffer;
+    this.start = start;
+    this.end = end;
+    this.largest = largest;
+  }
+}
+
+/**
+ * Consecutive QoS 0 messages of one read on one topic: one range of the read buffer, which goes to all receivers of the
+ * same version as it is. Receivers of the other version share one re-encoding, made when the first of them asks.
+ */
+export class PublishRun {
+  readonly topic: RecentTopic;
+  readonly version: ProtocolVersion;
+  /** Client id of the publisher. */
+  readonly publisher: string;
+  count = 1;
+  #own: WireForm;
+  #other: WireForm | null = null;
+
+  constructor(view: PublishView, topic: RecentTopic, version: ProtocolVersion, publisher: string) {
+    this.topic = topic;
+    this.version = version;
+    this.publisher = publisher;
+    this.#own = new WireForm(view.buffer, view.start, view.end, view.end - view.start);
+  }
+
+  /** Takes the next message if it continues the run. */
+  extend(view: PublishView): boolean {
+    const own = this.#own;
+    if (view.topic !== this.topic || view.buffer !== own.buffer || view.start !== own.end) return false;
+    const length = view.end - view.start;
+    if (length > own.largest) own.largest = length;
+    own.end = view.end;
+    this.count++;
+    return true;
+  }
+
+  form(version: ProtocolVersion): WireForm {
+    if (version === this.version) return this.#own;
+    this.#other ??= this.#transcode(version);
+    return this.#other;
+  }
+
+  /** Calls `visit` with the bounds of each packet in a form. */
+  static forEachPacket(form: WireForm, visit: (start: number, end: number) => void): void {
+    for (let at = form.start; at < form.end; ) {
+      const end = packetEnd(form.buffer, at);
+      visit(at, end);
+      at = end;
+    }
+  }
+
+  /** 3.1.1 has no properties; to 5 the messages come with none. */
+  #transcode(version: ProtocolVersion): WireForm {
+    const own = this.#own;
+    const topic = this.topic.bytes;
+    // The 5.0 form of a packet is at most two bytes longer: an empty property length, and one more of the remaining length.
+    const out = Buffer.allocUnsafe(own.end - own.start + 2 * this.count);
+    let at = 0;
+    let largest = 0;
+    PublishRun.forEachPacket(own, (start, end) => {
+      const payloadStart = payloadOffset(own.buffer, start, this.version, topic.length);
+      const size = publishSize(version, topic.length, 0, 0, end - payloadStart);
+      if (size > largest) largest = size;
+      at = writePublish(out, at, version, 0, topic, 0, own.buffer, 0, 0, own.buffer, payloadStart, end);
+    });
+    return new WireForm(out, 0, at, largest);
+  }
+}
+
+/** The packets were decoded once, so their lengths need no checks here. */
+function packetEnd(buffer: Uint8Array, start: number): number {
+  let length = 0;
+  let at = start + 1;
+  for (let shift = 0; ; shift += 7) {
+    const byte = buffer[at++]!;
+    length |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return at + length;
+  }
+}
+
+function payloadOffset(buffer: Uint8Array, start: number, version: ProtocolVersion, topicLength: number): number {
+  let at = start + 1;
+  while (buffer[at++]! >= 0x80);
+  at += 2 + topicLength;
+  if (version === 4) return at;
+  let length = 0;
+  for (let shift = 0; ; shift += 7) {
+    const byte = buffer[at++]!;
+    length |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return at + length;
+  }
+}

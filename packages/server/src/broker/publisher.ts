@@ -1,0 +1,116 @@
+import { PacketError, type PublishView, Reason, type RecentTopic } from '@plexus/protocol';
+import { AckSlots, type AckWriter } from './ack-slots.ts';
+import type { BrokerContext } from './context.ts';
+import { Message } from './message.ts';
+import { PublishRun } from './publish-run.ts';
+import type { Session } from './session.ts';
+import type { CommitTarget } from './session-store.ts';
+
+/** The receive maximum of a client that cannot be told one: every packet id. */
+const MAX_RECEIVE_MAXIMUM = 0xffff;
+
+/**
+ * The publishing half of a connection: PUBLISH packets in, acknowledgements out. QoS 0 messages of one read are gathered in runs; everything
+ * else goes to the router one by one, with its acknowledgement slot.
+ */
+export class Publisher implements CommitTarget {
+  readonly slots: AckSlots;
+  /** Of the message that the router has at the moment. */
+  slot = 0;
+  messages = 0;
+  readonly #context: BrokerContext;
+  readonly #session: Session;
+  readonly #version: 4 | 5;
+  #run: PublishRun | null = null;
+
+  constructor(context: BrokerContext, session: Session, version: 4 | 5, writer: AckWriter) {
+    this.#context = context;
+    this.#session = session;
+    this.#version = version;
+    this.slots = new AckSlots(writer);
+  }
+
+  /** @throws {PacketError} when the client may not send this */
+  publish(view: PublishView): void {
+    const topic = this.#topicOf(view);
+    const { counters } = this.#context;
+    this.messages++;
+    counters.messagesIn[view.qos]++;
+    counters.publishBytesIn[view.qos] += view.end - view.start;
+    if (view.qos === 0 && !view.retain) {
+      if (this.#run?.extend(view) === true) return;
+      this.flush();
+      if (isForNodeOnly(topic)) counters.drop('not_authorized', 1);
+      else this.#run = new PublishRun(view, topic, this.#version, this.#session.clientId);
+      return;
+    }
+    this.flush();
+    if (view.qos === 0) this.#publishRetained(view, topic);
+    else this.#publishAcknowledged(view, topic, view.qos);
+  }
+
+  /** Hands over the run so far. Before anything else of this connection happens, and at the end of each read. */
+  flush(): void {
+    const run = this.#run;
+    if (run === null) return;
+    this.#run = null;
+    this.#context.router.publishRun(this.#session.realm, run);
+  }
+
+  /** @returns whether the packet id was known [MQTT-4.3.3-11] */
+  release(packetId: number): boolean {
+    return this.#session.state.forget(packetId);
+  }
+
+  #topicOf(view: PublishView): RecentTopic {
+    // The CONNACK allows no aliases, MQTT 5.0 §3.2.2.3.8.
+    if (view.topicAlias !== 0 || view.topic === null) {
+      throw new PacketError(Reason.TopicAliasInvalid, 'topic alias, of which none were allowed [MQTT-3.3.2-9]');
+    }
+    return view.topic;
+  }
+
+  #publishRetained(view: PublishView, topic: RecentTopic): void {
+    if (isForNodeOnly(topic)) this.#context.counters.drop('not_authorized', 1);
+    else this.#context.router.publish(this.#session.realm, this.#message(view, topic), null);
+  }
+
+  #publishAcknowledged(view: PublishView, topic: RecentTopic, qos: 1 | 2): void {
+    const state = this.#session.state;
+    // [MQTT-4.3.3-10]: a packet id that was not released yet is the same message once more, and is only acknowledged.
+    const isNew = qos === 1 || state.receive(view.packetId, null);
+    const slot = this.slots.take(view.packetId, qos);
+    let reason: number = Reason.Success;
+    if (isNew) {
+      this.#checkReceiveMaximum();
+      this.slot = slot;
+      if (!isForNodeOnly(topic)) {
+        reason = this.#context.router.publish(this.#session.realm, this.#message(view, topic), this);
+      } else {
+        this.#context.counters.drop('not_authorized', 1);
+        // [MQTT-3.3.5-2] of 3.1.1: acknowledge, or close; it cannot be said.
+        if (this.#version === 5) reason = Reason.NotAuthorized;
+      }
+      if (qos === 2 && reason >= Reason.UnspecifiedError) state.forget(view.packetId);
+    }
+    this.slots.meet(slot, reason);
+  }
+
+  /** [MQTT-3.3.4-7]: not more QoS 1 and 2 under way than the receive maximum of our CONNACK. */
+  #checkReceiveMaximum(): void {
+    const limit = this.#version === 5 ? this.#context.options.maxInFlight : MAX_RECEIVE_MAXIMUM;
+    if (this.slots.pendingQos1 + this.#session.state.received <= limit) return;
+    throw new PacketError(Reason.ReceiveMaximumExceeded, `more than ${limit} PUBLISH under way [MQTT-3.3.4-7]`);
+  }
+
+  #message(view: PublishView, topic: RecentTopic): Message {
+    return Message.fromView(view, topic, this.#session.clientId, this.#context.now());
+  }
+}
+
+const DOLLAR = 0x24;
+
+/** Nobody but the node publishes on topics that begin with `$`. */
+function isForNodeOnly(topic: RecentTopic): boolean {
+  return topic.bytes[0] === DOLLAR;
+}

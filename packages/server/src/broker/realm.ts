@@ -1,0 +1,109 @@
+import { type RecentTopic, SubscriptionTrie, type TopicLimits, TopicTable } from '@plexus/protocol';
+import { InterestStamps } from './interest-stamps.ts';
+import { Route, Target } from './route.ts';
+import type { Session } from './session.ts';
+import type { Subscription } from './subscription.ts';
+
+/** Topics whose routes are kept, per realm. */
+const RECENT_TOPICS = 8192;
+/** Targets of all kept routes together, per realm; past it they are forgotten and found again. */
+const MAX_CACHED_TARGETS = 500_000;
+
+/** An isolated namespace: its sessions, its subscriptions, and the routes that follow from them. */
+export class Realm {
+  readonly name: string;
+  /** Handed to the decoders of the realm's connections: a topic found there belongs to this realm. */
+  readonly topics: TopicTable;
+  readonly sessions = new Map<string, Session>();
+  #trie = new SubscriptionTrie<Subscription>();
+  #stamps = new InterestStamps();
+  #cachedTargets = 0;
+  #routesBuilt = 0;
+
+  constructor(name: string, limits: TopicLimits) {
+    this.name = name;
+    this.topics = new TopicTable(RECENT_TOPICS, limits);
+  }
+
+  get subscriptions(): number {
+    return this.#trie.size;
+  }
+
+  add(subscription: Subscription): void {
+    this.#trie.add(subscription.request.filter, subscription);
+    this.#stamps.changed(subscription.request.filter);
+  }
+
+  remove(subscription: Subscription): void {
+    this.#trie.remove(subscription);
+    this.#stamps.changed(subscription.request.filter);
+  }
+
+  /** The options of a subscription that stays were changed. */
+  changed(subscription: Subscription): void {
+    this.#stamps.changed(subscription.request.filter);
+  }
+
+  /** The local sessions that a message on `topic` goes to; found once and kept until a subscription changes it. */
+  route(topic: RecentTopic): Route {
+    const known = topic.route as Route | null;
+    if (known !== null && known.stamp === this.#stamps.stamp(known.keys)) return known;
+    const keys = known?.keys ?? this.#stamps.keysOf(topic.name);
+    const targets: Target[] = [];
+    const build = ++this.#routesBuilt;
+    this.#trie.match(topic.name, (subscription) => addTarget(targets, subscription, build));
+    const route = new Route(targets, keys, this.#stamps.stamp(keys));
+    this.#cachedTargets += targets.length - (known?.targets.length ?? 0);
+    if (this.#cachedTargets > MAX_CACHED_TARGETS) {
+      this.topics.forgetRoutes();
+      this.#cachedTargets = targets.length;
+    }
+    topic.route = route;
+    return route;
+  }
+}
+
+/**
+ * One target per session however many of its filters match, with the highest QoS of them [MQTT-3.3.4-2]: overlapping
+ * subscriptions get one copy.
+ */
+function addTarget(targets: Target[], { session, request }: Subscription, build: number): void {
+  if (session.routeBuild !== build) {
+    session.routeBuild = build;
+    session.routeIndex = targets.length;
+    targets.push(new Target(session, request.qos, request.noLocal, request.retainAsPublished));
+    return;
+  }
+  const target = targets[session.routeIndex]!;
+  if (request.qos > target.qos) target.qos = request.qos;
+  target.noLocal &&= request.noLocal;
+  target.retainAsPublished ||= request.retainAsPublished;
+}
+
+/** The realms of a node, made when first named. Names come from the configuration, so their number is bounded. */
+export class Realms {
+  #limits: TopicLimits;
+  #realms = new Map<string, Realm>();
+
+  constructor(limits: TopicLimits) {
+    this.#limits = limits;
+  }
+
+  get(name: string): Realm {
+    let realm = this.#realms.get(name);
+    if (realm === undefined) {
+      realm = new Realm(name, this.#limits);
+      this.#realms.set(name, realm);
+    }
+    return realm;
+  }
+
+  /** The realm if it exists; for requests from outside, which must not make one. */
+  find(name: string): Realm | null {
+    return this.#realms.get(name) ?? null;
+  }
+
+  all(): Iterable<Realm> {
+    return this.#realms.values();
+  }
+}

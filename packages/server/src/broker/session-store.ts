@@ -1,0 +1,104 @@
+import type { Qos, SubscribeRequest } from '@plexus/protocol';
+import type { AckSlots } from './ack-slots.ts';
+import type { Message } from './message.ts';
+
+/** Where a message for a client stands. */
+export const DeliveryState = {
+  /** In the queue, without a packet id. */
+  Queued: 0,
+  /** Sent at QoS 1. */
+  AwaitPuback: 1,
+  /** Sent at QoS 2. */
+  AwaitPubrec: 2,
+  /** PUBREC came: PUBREL is sent, the message itself is no longer needed. */
+  AwaitPubcomp: 3,
+} as const;
+export type DeliveryState = (typeof DeliveryState)[keyof typeof DeliveryState];
+
+/** One message on its way to one client at QoS 1 or 2. */
+export class Delivery {
+  /** null once PUBREC came. */
+  message: Message | null;
+  readonly qos: Qos;
+  /** The RETAIN flag it goes out with. */
+  readonly retain: boolean;
+  /** Place in the session's order of sending. */
+  readonly sequence: number;
+  /** 0 while queued. */
+  packetId = 0;
+  state: DeliveryState = DeliveryState.Queued;
+
+  constructor(message: Message, qos: Qos, retain: boolean, sequence: number) {
+    this.message = message;
+    this.qos = qos;
+    this.retain = retain;
+    this.sequence = sequence;
+  }
+}
+
+/**
+ * The acknowledgement that a durable store must hold back until it has committed: it calls `slots.oblige(slot)`
+ * before it returns and `slots.meet(slot)` after the commit. A store in memory does neither.
+ */
+export interface CommitTarget {
+  readonly slots: AckSlots;
+  readonly slot: number;
+}
+
+/** What MQTT keeps for one client id: MQTT 5.0 §4.1, MQTT 3.1.1 §3.1.2.4. */
+export interface SessionState {
+  readonly realm: string;
+  readonly clientId: string;
+  /** Wall clock, milliseconds. */
+  readonly createdAtMs: number;
+  /** Seconds that it outlives its connection. 0: ends with it. */
+  readonly expiryS: number;
+  setExpiry(seconds: number): void;
+
+  readonly subscriptions: ReadonlyMap<string, SubscribeRequest>;
+  /** @returns whether the filter is new; an existing subscription is replaced */
+  subscribe(request: SubscribeRequest): boolean;
+  /** @returns whether there was one */
+  unsubscribe(filter: string): boolean;
+
+  /** Messages that wait for a place in the window, and their `costBytes`. */
+  readonly queuedMessages: number;
+  /** Of the queue and the window. */
+  readonly heldBytes: number;
+  /** Messages sent and not yet acknowledged to the end. */
+  readonly inFlight: number;
+  /** Appends to the queue. The caller has checked the bounds. */
+  enqueue(message: Message, qos: 1 | 2, retain: boolean, commit: CommitTarget | null): void;
+  /** The oldest of the queue, which stays there; null when it is empty. */
+  peek(): Delivery | null;
+  /** Moves the oldest of the queue into the window, with a packet id that is free. */
+  send(): Delivery;
+  /** Takes the oldest or newest out of the queue. */
+  drop(which: 'oldest' | 'newest'): Delivery | null;
+  /** What is in flight under a packet id. */
+  find(packetId: number): Delivery | null;
+  /** PUBREC came: only the packet id is kept until PUBCOMP; the message's bytes are no longer held. */
+  release(delivery: Delivery): void;
+  /** PUBACK or PUBCOMP came, or a PUBREC with an error: the packet id is free again. */
+  complete(delivery: Delivery): void;
+  /** All in flight, in the order of sending, for the retry on reconnect [MQTT-4.4.0-1]. */
+  unacknowledged(): Delivery[];
+
+  /** Notes a QoS 2 packet id from the client. @returns false if it was noted before: a duplicate [MQTT-4.3.3-10] */
+  receive(packetId: number, commit: CommitTarget | null): boolean;
+  /** PUBREL came. @returns whether the packet id was noted */
+  forget(packetId: number): boolean;
+  /** Packet ids noted. */
+  readonly received: number;
+}
+
+/** The sessions of a node. Every implementation passes `session-store.conformance.ts`. */
+export interface SessionStore {
+  readonly size: number;
+  get(realm: string, clientId: string): SessionState | null;
+  /** A new, empty session; one of the same client id must have been removed before. */
+  create(realm: string, clientId: string, expiryS: number): SessionState;
+  remove(session: SessionState): void;
+  /** All sessions in order of creation. */
+  list(): Iterable<SessionState>;
+}

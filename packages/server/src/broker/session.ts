@@ -1,0 +1,273 @@
+import type { SubscribeRequest } from '@plexus/protocol';
+import type { TurnTask } from '../lib/turn.ts';
+import type { BrokerContext } from './context.ts';
+import { EncodedMessage } from './encoded-message.ts';
+import type { Message } from './message.ts';
+import type { PublishRun } from './publish-run.ts';
+import type { Realm } from './realm.ts';
+import { RetainedFeed } from './retained-feed.ts';
+import { type CommitTarget, type Delivery, DeliveryState, type SessionState } from './session-store.ts';
+import { Subscription } from './subscription.ts';
+
+/** Retained messages given to one session per turn. */
+const FEED_PER_TURN = 100;
+
+/** What a session needs of the connection that serves it at the moment. */
+export interface SessionConnection {
+  /** The client's receive maximum, or ours if that is lower. */
+  readonly window: number;
+  /** Whether more QoS 1 and 2 may be written now; else they wait in the queue until it drains. */
+  readonly hasRoom: boolean;
+  /** Whether the client takes a packet of this message [MQTT-3.1.2-24]. */
+  accepts(message: Message): boolean;
+  sendDelivery(delivery: Delivery, dup: boolean): void;
+  sendRelease(packetId: number): void;
+  sendQos0(message: EncodedMessage, retain: boolean): void;
+  sendRun(run: PublishRun): void;
+  close(reason: 'queue_full'): void;
+}
+
+/**
+ * A client's session at work: its state, its place in the realm, and the connection it has at the moment. Messages at QoS 1 and
+ * 2 go through the queue of the state into the window, as far as the window and the connection have room.
+ */
+export class Session implements TurnTask {
+  /** Order of creation in this process, for paged listings. */
+  readonly number: number;
+  readonly realm: Realm;
+  readonly state: SessionState;
+  connection: SessionConnection | null = null;
+  /** Wall clock, milliseconds; Infinity while connected. */
+  expiresAtMs = Number.POSITIVE_INFINITY;
+  /** Used by `Realm.route` while it puts a route together. */
+  routeBuild = 0;
+  routeIndex = 0;
+  readonly #context: BrokerContext;
+  #subscriptions: Map<string, Subscription> | null = null;
+  /** Sent on this connection and not yet acknowledged to the end. */
+  #outstanding = 0;
+  /** In flight from an earlier connection, to be sent again, oldest first. */
+  #resend: Delivery[] | null = null;
+  #resendAt = 0;
+  #feeds: RetainedFeed[] = [];
+  #feedScheduled = false;
+  #ended = false;
+
+  constructor(context: BrokerContext, realm: Realm, state: SessionState, number: number) {
+    this.number = number;
+    this.#context = context;
+    this.realm = realm;
+    this.state = state;
+  }
+
+  get clientId(): string {
+    return this.state.clientId;
+  }
+
+  /** @returns whether the subscription is new */
+  subscribe(request: SubscribeRequest): boolean {
+    const isNew = this.state.subscribe(request);
+    this.#subscriptions ??= new Map();
+    const known = this.#subscriptions.get(request.filter);
+    if (known !== undefined) {
+      known.request = request;
+      this.realm.changed(known);
+    } else {
+      const subscription = new Subscription(this, request);
+      this.#subscriptions.set(request.filter, subscription);
+      this.realm.add(subscription);
+    }
+    return isNew;
+  }
+
+  /** @returns whether there was one */
+  unsubscribe(filter: string): boolean {
+    this.#feeds = this.#feeds.filter((feed) => feed.filter !== filter);
+    const subscription = this.#subscriptions?.get(filter);
+    if (subscription !== undefined) {
+      this.#subscriptions!.delete(filter);
+      this.realm.remove(subscription);
+    }
+    return this.state.unsubscribe(filter);
+  }
+
+  /** Gives the client the retained messages that match, as fast as it takes them. */
+  feedRetained(request: SubscribeRequest): void {
+    this.#feeds = this.#feeds.filter((feed) => feed.filter !== request.filter);
+    this.#feeds.push(new RetainedFeed(request, this.#context.retained.match(this.realm.name, request.filter)));
+    this.#scheduleFeed();
+  }
+
+  /** Whether another message fits into the queue, by its own bounds and the node's. */
+  hasRoomFor(message: Message): boolean {
+    const { options, queuedBytes } = this.#context;
+    const cost = message.costBytes;
+    return (
+      this.state.queuedMessages < options.maxQueuedMessages &&
+      this.state.heldBytes + cost <= options.maxQueuedBytes &&
+      queuedBytes.total + cost <= options.maxTotalQueuedBytes
+    );
+  }
+
+  /** Takes a message at QoS 1 or 2. When there is no room, `queueFull` decides what goes. */
+  deliver(message: Message, qos: 1 | 2, retain: boolean, commit: CommitTarget | null): void {
+    if (!this.hasRoomFor(message) && !this.#makeRoom(message)) return;
+    this.#enqueue(message, qos, retain, commit);
+    if (this.connection !== null) this.pump();
+    // Who waits may wait long: not in a read buffer that is larger than the message.
+    if (this.state.queuedMessages > 0) message.compact();
+  }
+
+  /** Sends what the window and the connection have room for. */
+  pump(): void {
+    const connection = this.connection;
+    if (connection === null) return;
+    if (this.#resend !== null) this.#pumpResend(connection);
+    const state = this.state;
+    while (this.#outstanding < connection.window && connection.hasRoom) {
+      const next = state.peek();
+      if (next === null) break;
+      if (next.message!.expiresAtMs <= this.#context.now()) {
+        this.#drop('oldest', 'expired');
+      } else if (!connection.accepts(next.message!)) {
+        this.#drop('oldest', 'too_large');
+      } else {
+        this.#outstanding++;
+        connection.sendDelivery(state.send(), false);
+      }
+    }
+    if (this.#feeds.length > 0) this.#scheduleFeed();
+  }
+
+  /** The client has done with a delivery. */
+  complete(delivery: Delivery): void {
+    const before = this.state.heldBytes;
+    this.state.complete(delivery);
+    this.#context.queuedBytes.total += this.state.heldBytes - before;
+    if (this.#outstanding > 0) this.#outstanding--;
+    if (this.#resend !== null || this.state.queuedMessages > 0 || this.#feeds.length > 0) this.pump();
+  }
+
+  /** PUBREC came: the message is no longer needed, its packet id is. */
+  release(delivery: Delivery): void {
+    const before = this.state.heldBytes;
+    this.state.release(delivery);
+    this.#context.queuedBytes.total += this.state.heldBytes - before;
+  }
+
+  attach(connection: SessionConnection): void {
+    this.connection = connection;
+    this.expiresAtMs = Number.POSITIVE_INFINITY;
+    this.#outstanding = 0;
+    const unacknowledged = this.state.unacknowledged();
+    this.#resend = unacknowledged.length > 0 ? unacknowledged : null;
+    this.#resendAt = 0;
+    this.pump();
+  }
+
+  detach(): void {
+    this.connection = null;
+    this.#resend = null;
+    this.compact();
+  }
+
+  /** Moves what is in flight out of read buffers: it has been there for a while. */
+  compact(): void {
+    if (this.state.inFlight === 0) return;
+    for (const delivery of this.state.unacknowledged()) delivery.message?.compact();
+  }
+
+  /** Takes the session out of the realm for good. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const subscription of this.#subscriptions?.values() ?? []) this.realm.remove(subscription);
+    this.#subscriptions = null;
+    this.#feeds = [];
+    const { counters, queuedBytes } = this.#context;
+    queuedBytes.total -= this.state.heldBytes;
+    const lost = this.state.queuedMessages + this.state.inFlight;
+    if (lost > 0) counters.drop('session_ended', lost);
+  }
+
+  endOfTurn(): void {
+    this.#feedScheduled = false;
+    this.#pumpFeeds();
+  }
+
+  #enqueue(message: Message, qos: 1 | 2, retain: boolean, commit: CommitTarget | null): void {
+    const before = this.state.heldBytes;
+    this.state.enqueue(message, qos, retain, commit);
+    this.#context.queuedBytes.total += this.state.heldBytes - before;
+  }
+
+  #drop(which: 'oldest' | 'newest', reason: 'expired' | 'too_large' | 'queue_oldest'): boolean {
+    const before = this.state.heldBytes;
+    if (this.state.drop(which) === null) return false;
+    this.#context.queuedBytes.total += this.state.heldBytes - before;
+    this.#context.counters.drop(reason, 1);
+    return true;
+  }
+
+  #makeRoom(message: Message): boolean {
+    const { options, counters } = this.#context;
+    if (options.queueFull === 'drop-oldest') {
+      while (!this.hasRoomFor(message)) {
+        if (this.#drop('oldest', 'queue_oldest')) continue;
+        counters.drop('queue_newest', 1);
+        return false;
+      }
+      return true;
+    }
+    if (options.queueFull === 'disconnect') this.connection?.close('queue_full');
+    // `reject` comes here only for messages that nobody can be refused for, such as wills.
+    counters.drop(options.queueFull === 'reject' ? 'refused' : 'queue_newest', 1);
+    return false;
+  }
+
+  #pumpResend(connection: SessionConnection): void {
+    const resend = this.#resend!;
+    while (this.#resendAt < resend.length) {
+      if (this.#outstanding >= connection.window || !connection.hasRoom) return;
+      const delivery = resend[this.#resendAt++]!;
+      // Acknowledged meanwhile, out of turn.
+      if (this.state.find(delivery.packetId) !== delivery) continue;
+      this.#outstanding++;
+      if (delivery.state === DeliveryState.AwaitPubcomp) connection.sendRelease(delivery.packetId);
+      else connection.sendDelivery(delivery, true);
+    }
+    this.#resend = null;
+  }
+
+  #scheduleFeed(): void {
+    if (this.#feedScheduled) return;
+    this.#feedScheduled = true;
+    this.#context.turn.atEnd(this);
+  }
+
+  /** In slices, so that a large retained tree holds nobody up; and only into free room, so that nothing of it is dropped. */
+  #pumpFeeds(): void {
+    let budget = FEED_PER_TURN;
+    while (this.#feeds.length > 0 && !this.#ended) {
+      const connection = this.connection;
+      if (connection === null || this.state.queuedMessages > 0 || !connection.hasRoom) return;
+      if (this.#outstanding >= connection.window) return;
+      if (budget-- === 0) {
+        this.#scheduleFeed();
+        return;
+      }
+      const feed = this.#feeds[0]!;
+      const message = feed.next(this.#context.now());
+      if (message === null) this.#feeds.shift();
+      else {
+        const qos = message.qos < feed.qos ? message.qos : feed.qos;
+        if (qos === 0) connection.sendQos0(new EncodedMessage(message), true);
+        else if (this.hasRoomFor(message)) this.deliver(message, qos, true, null);
+        else {
+          feed.back(message);
+          return;
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,199 @@
+import {
+  PacketError,
+  PacketType,
+  publishSize,
+  Reason,
+  writeAck,
+  writePublish,
+  writePublishHeader,
+} from '@plexus/protocol';
+import type { BrokerContext } from './context.ts';
+import type { EncodedMessage } from './encoded-message.ts';
+import type { Message } from './message.ts';
+import { type Outbound, SHARE_FROM_BYTES } from './outbound.ts';
+import { PublishRun } from './publish-run.ts';
+import type { Session, SessionConnection } from './session.ts';
+import { type Delivery, DeliveryState } from './session-store.ts';
+
+/** What the client said in its CONNECT about packets to it. */
+export interface ReceiverLimits {
+  readonly version: 4 | 5;
+  /** Lower of the client's receive maximum and ours. */
+  readonly window: number;
+  /** Infinity where the client named none. */
+  readonly maxPacketBytes: number;
+}
+
+/** The subscribing half of a connection: PUBLISH packets out, acknowledgements in. */
+export class Subscriber implements SessionConnection {
+  readonly window: number;
+  messages = 0;
+  readonly #context: BrokerContext;
+  readonly #session: Session;
+  readonly #outbound: Outbound;
+  readonly #version: 4 | 5;
+  readonly #maxPacketBytes: number;
+  readonly #close: (reason: 'queue_full') => void;
+
+  constructor(
+    context: BrokerContext,
+    session: Session,
+    outbound: Outbound,
+    limits: ReceiverLimits,
+    close: (reason: 'queue_full') => void,
+  ) {
+    this.#context = context;
+    this.#session = session;
+    this.#outbound = outbound;
+    this.#version = limits.version;
+    this.window = limits.window;
+    this.#maxPacketBytes = limits.maxPacketBytes;
+    this.#close = close;
+  }
+
+  get hasRoom(): boolean {
+    return this.#outbound.bytes < this.#context.options.outboundBufferBytes;
+  }
+
+  accepts(message: Message): boolean {
+    return this.#maxPacketBytes === Number.POSITIVE_INFINITY || this.#sizeOf(message, 1) <= this.#maxPacketBytes;
+  }
+
+  close(reason: 'queue_full'): void {
+    this.#close(reason);
+  }
+
+  sendRun(run: PublishRun): void {
+    const form = run.form(this.#version);
+    if (form.largest > this.#maxPacketBytes) {
+      PublishRun.forEachPacket(form, (start, end) => {
+        if (end - start > this.#maxPacketBytes) this.#context.counters.drop('too_large', 1);
+        else this.#pushQos0(form.buffer, start, end, 1);
+      });
+    } else this.#pushQos0(form.buffer, form.start, form.end, run.count);
+  }
+
+  sendQos0(encoded: EncodedMessage, retain: boolean): void {
+    const bytes = encoded.bytes(this.#version, retain);
+    if (bytes.length > this.#maxPacketBytes) this.#context.counters.drop('too_large', 1);
+    else this.#pushQos0(bytes, 0, bytes.length, 1);
+  }
+
+  sendDelivery(delivery: Delivery, dup: boolean): void {
+    const message = delivery.message!;
+    const qos = delivery.qos as 1 | 2;
+    const size = this.#sizeOf(message, qos);
+    const headerBytes = size - message.payloadLength;
+    const flags = (dup ? 8 : 0) | (qos << 1) | (delivery.retain ? 1 : 0);
+    const outbound = this.#outbound;
+    if (size < SHARE_FROM_BYTES) {
+      const at = outbound.reserve(size);
+      this.#write(outbound.chunk, at, flags, delivery.packetId, message);
+    } else if (headerBytes < SHARE_FROM_BYTES) {
+      const at = outbound.reserve(headerBytes);
+      this.#writeHeader(outbound.chunk, at, flags, delivery.packetId, message);
+      outbound.push(message.buffer, message.payloadStart, message.payloadEnd);
+    } else {
+      const packet = Buffer.allocUnsafe(size);
+      this.#write(packet, 0, flags, delivery.packetId, message);
+      outbound.push(packet, 0, size);
+    }
+    this.#sent(qos, size, 1);
+  }
+
+  sendRelease(packetId: number): void {
+    const at = this.#outbound.reserve(4);
+    writeAck(this.#outbound.chunk, at, PacketType.Pubrel, packetId);
+  }
+
+  onPuback(packetId: number): void {
+    const delivery = this.#session.state.find(packetId);
+    if (delivery === null) return;
+    this.#expect(delivery, DeliveryState.AwaitPuback, 'PUBACK');
+    this.#session.complete(delivery);
+  }
+
+  /** @returns whether the packet id is known; a PUBREL goes out if so */
+  onPubrec(packetId: number, reason: number): boolean {
+    const delivery = this.#session.state.find(packetId);
+    if (delivery === null) return false;
+    if (delivery.state !== DeliveryState.AwaitPubcomp) {
+      this.#expect(delivery, DeliveryState.AwaitPubrec, 'PUBREC');
+      if (reason >= Reason.UnspecifiedError) {
+        // [MQTT-4.3.3-4]: refused by the client, and so done with.
+        this.#session.complete(delivery);
+        return true;
+      }
+      this.#session.release(delivery);
+    }
+    this.sendRelease(packetId);
+    return true;
+  }
+
+  onPubcomp(packetId: number): void {
+    const delivery = this.#session.state.find(packetId);
+    if (delivery === null) return;
+    this.#expect(delivery, DeliveryState.AwaitPubcomp, 'PUBCOMP');
+    this.#session.complete(delivery);
+  }
+
+  #expect(delivery: Delivery, state: DeliveryState, packet: string): void {
+    if (delivery.state === state) return;
+    throw new PacketError(Reason.ProtocolError, `${packet} for a message that awaits another packet (§4.3)`);
+  }
+
+  #sizeOf(message: Message, qos: 0 | 1 | 2): number {
+    return publishSize(this.#version, message.topic.bytes.length, qos, message.propertiesLength, message.payloadLength);
+  }
+
+  #pushQos0(buffer: Uint8Array, start: number, end: number, count: number): void {
+    // The newest are dropped: what is on its way already stays in order, with a gap after it.
+    if (this.#outbound.bytes + end - start > this.#context.options.outboundBufferBytes) {
+      this.#context.counters.drop('outbound_full', count);
+      return;
+    }
+    this.#outbound.push(buffer, start, end);
+    this.#sent(0, end - start, count);
+  }
+
+  #sent(qos: 0 | 1 | 2, bytes: number, count: number): void {
+    const { counters } = this.#context;
+    this.messages += count;
+    counters.messagesOut[qos] += count;
+    counters.publishBytesOut[qos] += bytes;
+  }
+
+  #write(out: Uint8Array, at: number, flags: number, packetId: number, message: Message): void {
+    const { buffer, payloadStart, payloadEnd, propertiesStart, propertiesEnd, topic } = message;
+    writePublish(
+      out,
+      at,
+      this.#version,
+      flags,
+      topic.bytes,
+      packetId,
+      buffer,
+      propertiesStart,
+      propertiesEnd,
+      buffer,
+      payloadStart,
+      payloadEnd,
+    );
+  }
+
+  #writeHeader(out: Uint8Array, at: number, flags: number, packetId: number, message: Message): void {
+    const { buffer, propertiesStart, propertiesEnd, topic, payloadLength } = message;
+    writePublishHeader(
+      out,
+      at,
+      this.#version,
+      flags,
+      topic.bytes,
+      packetId,
+      buffer,
+      propertiesStart,
+      propertiesEnd,
+      payloadLength,
+    );
+  }
+}

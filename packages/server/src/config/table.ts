@@ -1,0 +1,161 @@
+import { isLoopback } from '../lib/host.ts';
+import { LOG_LEVELS } from '../lib/log.ts';
+import { bool, int, list, type Option, oneOf, string } from './option.ts';
+import type { UserConfig } from './users.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+const DAY_S = 24 * 60 * 60;
+/** The largest packet that MQTT can say: MQTT 5.0 §2.1.4. */
+const MAX_MQTT_PACKET_BYTES = 268_435_455 + 5;
+const MAX_DELAY_MS = 2 ** 31 - 1;
+const PORT = { min: 0, max: 65_535 };
+const BYTES = { unit: 'bytes', max: Number.MAX_SAFE_INTEGER } as const;
+const MS = { unit: 'ms', min: 1, max: MAX_DELAY_MS } as const;
+const COUNT = { min: 1, max: 2 ** 31 - 1 };
+
+const notEmpty = (value: string | null): string | null => (value === '' ? 'a text that is not empty' : null);
+
+/**
+ * The one table of options. Everything else about options is derived from it: `Config`, flags, environment variables,
+ * keys of the file, checks, help and `docs/configuration.md`. `load.ts` reads them.
+ */
+export const OPTIONS = {
+  config: string<string | null>({
+    default: null,
+    only: 'command',
+    check: notEmpty,
+    help: 'YAML file with these options, by the names in this table.',
+  }),
+  dataDir: string({
+    default: './plexus-data',
+    check: notEmpty,
+    help: 'Directory for identity and databases; one node at a time can have it. Relative to the working directory.',
+  }),
+  host: string({ default: '127.0.0.1', check: notEmpty, help: 'Address that every listener binds to.' }),
+  mqttPort: int({ default: 1883, ...PORT, help: 'MQTT over TCP; 0 picks a free port.' }),
+  httpPort: int({ default: 8080, ...PORT, help: 'API, health and metrics; 0 picks a free port.' }),
+  httpHosts: list({
+    default: [],
+    help: 'Host names, beside loopback, under which the HTTP API answers. Guards against DNS rebinding.',
+  }),
+  maxClients: int({
+    default: 10_000,
+    ...COUNT,
+    help: 'Connected clients. A further one is refused: 0x97 (v5), 3 (v3.1.1).',
+  }),
+  allowAnonymous: bool({
+    default: (others) => (others.users as readonly UserConfig[]).length === 0 && isLoopback(others.host as string),
+    defaultText: 'true while no users are configured and host is loopback',
+    help: 'Whether clients without a user name may connect, to realm default.',
+  }),
+  logLevel: oneOf(LOG_LEVELS, { default: 'info', help: 'Least severe level that is logged.' }),
+
+  connectTimeoutMs: int({
+    default: 5000,
+    ...MS,
+    help: 'A connection that sends no CONNECT within this time is closed.',
+  }),
+  connectionRatePerAddress: int({
+    default: 5000,
+    ...COUNT,
+    unit: 'per s',
+    help: 'Connection attempts from one address; beyond it and its burst, they are closed.',
+  }),
+  connectionBurstPerAddress: int({
+    default: 20_000,
+    ...COUNT,
+    help: 'Connection attempts from one address that may come at once.',
+  }),
+  maxPacketBytes: int({
+    default: MiB,
+    ...BYTES,
+    min: KiB,
+    max: MAX_MQTT_PACKET_BYTES,
+    help: 'Largest MQTT packet taken from a client, header included.',
+  }),
+  maxTopicBytes: int({ default: 1024, unit: 'bytes', min: 1, max: 65_535, help: 'Longest topic or topic filter.' }),
+  maxTopicLevels: int({ default: 100, min: 1, max: 65_535, help: 'Most levels of a topic or topic filter.' }),
+  maxSubscriptionsPerClient: int({ default: 1000, ...COUNT, help: 'Subscriptions of one session.' }),
+  maxInFlight: int({
+    default: 1024,
+    min: 1,
+    max: 65_535,
+    help: 'Unacknowledged messages to one client, and the receive maximum announced to it.',
+  }),
+  maxQueuedMessages: int({ default: 10_000, ...COUNT, help: 'Messages that wait in one session.' }),
+  maxQueuedBytes: int({ default: 8 * MiB, ...BYTES, min: KiB, help: 'Bytes that wait in one session.' }),
+  maxTotalQueuedBytes: int({ default: GiB, ...BYTES, min: KiB, help: 'Bytes that wait in all sessions together.' }),
+  maxRetainedMessages: int({ default: 1_000_000, ...COUNT, min: 0, help: 'Retained messages of the node.' }),
+  maxRetainedBytes: int({ default: 256 * MiB, ...BYTES, min: 0, help: 'Bytes of all retained messages.' }),
+  maxSessions: int({ default: 100_000, ...COUNT, help: 'Sessions, connected or not.' }),
+  maxSessionExpiryS: int({
+    default: 7 * DAY_S,
+    unit: 's',
+    min: 0,
+    max: 0xffff_ffff,
+    help: 'Longest life of a session without a connection; who asks for more is granted this.',
+  }),
+  outboundBufferBytes: int({
+    default: 4 * MiB,
+    ...BYTES,
+    min: 16 * KiB,
+    help: 'Bytes held for one connection that reads slower than it is sent to; beyond it, QoS 0 is dropped.',
+  }),
+  outboundHighWaterBytes: int({
+    default: 64 * MiB,
+    ...BYTES,
+    min: KiB,
+    help: 'Bytes held for all connections that still take something, above which publishers wait.',
+  }),
+  outboundLowWaterBytes: int({
+    default: 48 * MiB,
+    ...BYTES,
+    min: 0,
+    help: 'Bytes held for all connections that still take something, below which publishers go on.',
+  }),
+  maxStalledBytes: int({
+    default: 256 * MiB,
+    ...BYTES,
+    min: KiB,
+    help: 'Bytes held for connections that take nothing; beyond it, the longest stalled one is closed.',
+  }),
+  publisherBufferBytes: int({
+    default: 64 * KiB,
+    ...BYTES,
+    min: KiB,
+    help: 'Bytes kept from a publisher that has to wait, before its socket is not read further.',
+  }),
+  writeTimeoutMs: int({ default: 30_000, ...MS, help: 'A connection that takes nothing for this time is closed.' }),
+  stallAfterMs: int({
+    default: 1000,
+    ...MS,
+    help: 'A connection that takes nothing for this time is stalled, and no longer slows publishers down.',
+  }),
+  queueFull: oneOf(['reject', 'drop-oldest', 'drop-newest', 'disconnect'], {
+    default: 'reject',
+    help:
+      'When a session queue is full: refuse the publisher before any acknowledgement, drop a message of the queue, ' +
+      'drop the new message, or disconnect the slow subscriber.',
+  }),
+  drainTimeoutMs: int({
+    default: 10_000,
+    ...MS,
+    min: 0,
+    help: 'Time for a graceful stop, after which the rest is cut.',
+  }),
+  users: {
+    kind: 'users',
+    default: [],
+    only: 'file',
+    help: 'Users who may connect: a list of `{name, passwordHash, realm}`; `plexus passwd` makes the hash.',
+  } as Option<readonly UserConfig[]>,
+} as const;
+
+export type OptionKey = keyof typeof OPTIONS;
+
+type ValueOf<O> = O extends Option<infer T> ? T : never;
+
+/** Every option, resolved, checked and frozen. */
+export type Config = { readonly [K in OptionKey]: ValueOf<(typeof OPTIONS)[K]> };
