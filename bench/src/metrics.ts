@@ -2,7 +2,6 @@ import type { RunResult } from './plan.ts';
 
 /** What one run is worth: the number that is compared, and how a cell of the table shows it. */
 export interface Metric {
-  readonly higherIsBetter: boolean;
   /** From the results of the scenario's runs, in the order of its plans. */
   value(results: readonly RunResult[]): number;
   /** Further numbers for the JSON file; medians of these may appear in {@link show}. */
@@ -13,7 +12,6 @@ export interface Metric {
 }
 
 export const throughput: Metric = {
-  higherIsBetter: true,
   value: (results) => only(results, 'flow').deliveriesPerSecond,
   extras: (results) => {
     const { brokerCpuMicrosPerDelivery, brokerCores, generatorCores } = only(results, 'flow');
@@ -24,7 +22,6 @@ export const throughput: Metric = {
 };
 
 export const latency: Metric = {
-  higherIsBetter: false,
   value: (results) => only(results, 'paced').p99Micros,
   extras: (results) => {
     const { p50Micros, p99Micros, missing } = only(results, 'paced');
@@ -35,7 +32,6 @@ export const latency: Metric = {
 };
 
 export const freeze: Metric = {
-  higherIsBetter: false,
   value: ([free, frozen]) => paced(frozen).p99Micros / paced(free).p99Micros,
   extras: ([free, frozen]) => ({
     p50Micros: paced(free).p50Micros,
@@ -53,7 +49,6 @@ export const freeze: Metric = {
 };
 
 export const memory: Metric = {
-  higherIsBetter: false,
   value: (results) => only(results, 'idle').bytesPerConnection,
   extras: () => ({}),
   show: (value) => `${(value / 1024).toFixed(1)} KiB`,

@@ -8,6 +8,7 @@ type Server = typeof import('@plexus/server');
 
 /** npm sends on the interrupt that the terminal has already sent to everyone: the second one within this time is the first. */
 const NPM_ECHO_MS = 500;
+const KEEP_ALIVE_MS = 60_000;
 
 /**
  * `plexus start`, with a flag for every option of the server's table.
@@ -42,8 +43,11 @@ async function start(flags: Record<string, unknown>, io: Io, server: Server): Pr
   const node = await server.startNode(config, { log });
   if (io.stdout.isTTY) io.stdout.write(greeting(node.info, config));
   await signals.first;
+  // The node's own timers do not keep the process alive; without its sockets, nothing would until the drain is done.
+  const alive = setInterval(() => {}, KEEP_ALIVE_MS);
   await node.drain();
   await server.flushLog(log);
+  clearInterval(alive);
 }
 
 /** The first SIGTERM or SIGINT asks for a graceful end; a second one ends the process at once. */
