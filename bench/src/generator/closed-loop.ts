@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import type { LoadPlan } from '../plan.ts';
 import { Connection, openConnections } from './connection.ts';
 import { CountingReceiver, FrameReader } from './receivers.ts';
@@ -7,6 +8,8 @@ import type { FrameShape, Wire } from './wire.ts';
 
 /** A subscriber that got nothing for so long, while something is on its way, has lost it. */
 const STALL_MS = 10_000;
+
+const LEAST_ACKNOWLEDGED = 64;
 
 export interface Publisher {
   readonly connection: Connection;
@@ -151,7 +154,10 @@ export async function openPublishers(
   });
 }
 
-/** Reads every packet of a subscriber and, at QoS 1, acknowledges the packets of one read with one write. */
+/**
+ * Reads every packet of a subscriber and, at QoS 1, acknowledges at least 64 with one write, or what there is
+ * after a millisecond: a broker that writes packets one by one shall not cost the generator a write for each.
+ */
 export function readFrames(
   subscriber: Subscriber,
   wire: Wire,
@@ -162,6 +168,8 @@ export function readFrames(
   const { socket } = subscriber.connection;
   const idOffset = shape.packetIdOffset;
   const packetIds: number[] = [];
+  const flush = (): void => acknowledge(socket, wire, packetIds);
+  if (idOffset >= 0) setInterval(flush, 1);
   const reader = new FrameReader(
     shape,
     (buffer, offset) => {
@@ -173,15 +181,18 @@ export function readFrames(
   );
   subscriber.connection.onBytes((length, buffer) => {
     reader.take(length, buffer);
-    if (packetIds.length > 0) {
-      const out = Buffer.allocUnsafe(packetIds.length * 4);
-      let end = 0;
-      for (const id of packetIds) end = wire.acknowledge(out, end, id);
-      packetIds.length = 0;
-      socket.write(out);
-    }
+    if (packetIds.length >= LEAST_ACKNOWLEDGED) flush();
     onRead();
   });
+}
+
+function acknowledge(socket: Socket, wire: Wire, packetIds: number[]): void {
+  if (packetIds.length === 0) return;
+  const out = Buffer.allocUnsafe(packetIds.length * 4);
+  let end = 0;
+  for (const id of packetIds) end = wire.acknowledge(out, end, id);
+  packetIds.length = 0;
+  socket.write(out);
 }
 
 /** CPU seconds of a process, all threads, from /proc; NaN where there is none. Resolution 10 ms. */

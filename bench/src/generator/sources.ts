@@ -5,6 +5,9 @@ const BLOCK_BYTES = 64 * 1024;
 /** Packet ids that a QoS 1 publisher goes round. Far more than may be unacknowledged, so none is in use twice. */
 const PACKET_IDS = 8_192;
 
+/** A QoS 1 publisher waits for room for so many: a broker that acknowledges one by one shall not get one by one back. */
+const LEAST_MESSAGES = 64;
+
 /** Encoded messages to publish. */
 export interface Source {
   /** Messages in the last answer of {@link next}. */
@@ -43,8 +46,8 @@ export class CycleSource implements Source {
   }
 
   next(room: number): Buffer | null {
+    if (room < LEAST_MESSAGES) return null;
     this.count = Math.min(room, PACKET_IDS - this.#position);
-    if (this.count <= 0) return null;
     const start = this.#position;
     this.#position = (start + this.count) % PACKET_IDS;
     return this.#packets.subarray(start * this.#packetBytes, (start + this.count) * this.#packetBytes);

@@ -9,7 +9,6 @@ import { FrameReader } from '../generator/receivers.ts';
 import { PAYLOAD_BYTES } from '../scenarios.ts';
 
 const CONNACK = Buffer.of(0x20, 2, 0, 0);
-const SUBACK = Buffer.of(0x90, 3, 0, 1, 0);
 const QOS1_PUBLISH = 0x32;
 const subscribers = new Set<Socket>();
 const wire = new MqttWire(4, 1, []);
@@ -52,7 +51,8 @@ function serve(socket: Socket): void {
       socket.write(CONNACK);
     } else if (bytes[0] === 0x82) {
       subscribers.add(socket);
-      socket.write(SUBACK);
+      // Grants what was asked for: the last byte.
+      socket.write(Buffer.of(0x90, 3, 0, 1, bytes.at(-1)!));
     } else if (!subscribers.has(socket)) {
       if (bytes[0] === QOS1_PUBLISH) acknowledge ??= acknowledger(socket);
       acknowledge?.(bytes);

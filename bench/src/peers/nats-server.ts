@@ -4,8 +4,7 @@ import type { Peer } from './peer.ts';
 import { accepts, freePort, launch, printedVersion, stopProcess, untilReady } from './processes.ts';
 
 /**
- * `max_pending` and `write_deadline` are raised so that it neither cuts a consumer off nor stalls producers
- * for one (it begins to at three quarters of `max_pending`).
+ * `max_pending` and `write_deadline` are raised so that it neither cuts a consumer off nor stalls producers for one.
  */
 const config = (port: number): string => `
 listen: "127.0.0.1:${port}"

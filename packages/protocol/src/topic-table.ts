@@ -24,8 +24,8 @@ const WAYS = 4;
  * A bounded table of recent topics, keyed by their bytes: a hit costs a hash and a comparison, and proves that the
  * topic is well-formed, because only well-formed ones get in.
  *
- * Set-associative like a processor's cache: `WAYS` places for each hash, a hit moves one place forward, a miss takes
- * the last place. So it needs no list to keep order, and its cost per look-up is bounded whatever the topics are.
+ * Set-associative like a processor's cache: `WAYS` places for each hash, the topic used last in the first of them; a
+ * miss pushes out the one in the last. So it needs no list to keep order, and its cost per look-up is bounded whatever the topics are.
  */
 export class TopicTable {
   #places: (RecentTopic | null)[];
@@ -51,10 +51,7 @@ export class TopicTable {
     for (let i = first; i < first + WAYS; i++) {
       const topic = places[i];
       if (topic != null && topic.hash === hash && sameBytes(topic.bytes, buffer, start, end)) {
-        if (i > first) {
-          places[i] = places[i - 1]!;
-          places[i - 1] = topic;
-        }
+        if (i > first) this.#toFront(topic, first, i);
         return topic;
       }
     }
@@ -66,8 +63,15 @@ export class TopicTable {
     const last = first + WAYS - 1;
     const evicted = places[last];
     if (evicted != null) evicted.route = null;
-    places[last] = topic;
+    this.#toFront(topic, first, last);
     return topic;
+  }
+
+  /** Puts `topic` at `first`; those between move one place back, over what is at `from`. */
+  #toFront(topic: RecentTopic, first: number, from: number): void {
+    const places = this.#places;
+    for (let i = from; i > first; i--) places[i] = places[i - 1]!;
+    places[first] = topic;
   }
 
   /** Lets go of everything kept in `route`, for an owner whose routes have become too many. */

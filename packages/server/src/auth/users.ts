@@ -1,4 +1,6 @@
+import { createHmac } from 'node:crypto';
 import { verifyPassword } from '../lib/password.ts';
+import { randomId } from '../lib/random.ts';
 
 /** Realm of connections without credentials. */
 export const DEFAULT_REALM = 'default';
@@ -20,6 +22,12 @@ export class Users {
   readonly #users: ReadonlyMap<string, User>;
   readonly #allowAnonymous: boolean;
   readonly #decoyHash: string;
+  /** Under it passwords are remembered: it never leaves the process. */
+  readonly #memoryKey = randomId(32);
+  /** By user name: the password that was right last, as an HMAC, so that a fleet with one user reconnects in no time. */
+  readonly #right = new Map<string, string>();
+  /** By user name and password: checks under way, which others with the same credentials join. */
+  readonly #checking = new Map<string, Promise<boolean>>();
 
   constructor(users: readonly User[], allowAnonymous: boolean) {
     this.#users = new Map(users.map((user) => [user.name, user]));
@@ -44,8 +52,17 @@ export class Users {
 
   async #verify(username: string, password: Uint8Array): Promise<Identity | 'bad_credentials'> {
     const user = this.#users.get(username);
-    // An unknown name costs as much as a wrong password, so that time does not tell which names exist.
-    const matches = await verifyPassword(password, user?.passwordHash ?? this.#decoyHash);
-    return user !== undefined && matches ? { realm: user.realm, username } : 'bad_credentials';
+    const memory = createHmac('sha256', this.#memoryKey).update(`${username}\0`).update(password).digest('hex');
+    if (user !== undefined && this.#right.get(username) === memory) return { realm: user.realm, username };
+    let check = this.#checking.get(memory);
+    if (check === undefined) {
+      // An unknown name costs as much as a wrong password, so that time does not tell which names exist.
+      check = verifyPassword(password, user?.passwordHash ?? this.#decoyHash);
+      this.#checking.set(memory, check);
+      check.finally(() => this.#checking.delete(memory)).catch(() => {});
+    }
+    if (!(await check) || user === undefined) return 'bad_credentials';
+    this.#right.set(username, memory);
+    return { realm: user.realm, username };
   }
 }

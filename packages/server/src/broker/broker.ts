@@ -170,7 +170,9 @@ export class Broker implements ConnectionOwner {
     const { client, outbound } = connection;
     if (connection.closed) return;
     if (client === null) {
-      if (now - connection.openedAtMs >= options.connectTimeoutMs) connection.close('connect_timeout');
+      // One that sent its CONNECT waits for us, not we for it.
+      const late = now - connection.openedAtMs >= options.connectTimeoutMs;
+      if (late && !connection.decoder.connectSeen) connection.close('connect_timeout');
       return;
     }
     const keepAliveMs = client.capabilities.keepAliveS * 1000 * KEEP_ALIVE_FACTOR;
