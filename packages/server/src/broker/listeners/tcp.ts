@@ -25,7 +25,7 @@ export class TcpListener implements Listener {
     const { host, port, backlog } = this.#options;
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) => {
-        reject(error.code === 'EADDRINUSE' ? new PlexusError('address_in_use', { address: `${host}:${port}` }) : error);
+        reject(error.code === 'EADDRINUSE' ? new PlexusError('address_in_use', { host, port, key: 'mqttPort' }) : error);
       });
       this.#server.listen({ host, port, backlog }, () => resolve((this.#server.address() as net.AddressInfo).port));
     });
