@@ -81,6 +81,8 @@ export class Admission {
     if (connection.closed) return;
     if (typeof result === 'string') this.#refuse(connection, result);
     else if (this.draining) this.#refuse(connection, 'server_shutting_down');
+    // A will is a publish of the client, though a late one: nobody but the node publishes on topics that begin with `$`.
+    else if (packet.will?.topic.startsWith('$') === true) this.#refuse(connection, 'not_authorized');
     else this.#welcome(connection, packet, result);
   }
 
@@ -161,7 +163,9 @@ export class Admission {
 
   #refuse(connection: Connection, reason: CloseReason): void {
     const version = connection.decoder.version;
-    const mqttReason = CLOSE_REASONS[reason].mqttReason ?? Reason.UnspecifiedError;
+    const told = CLOSE_REASONS[reason].mqttReason ?? Reason.UnspecifiedError;
+    // A CONNACK has another word for it than a DISCONNECT: MQTT 5.0 §3.2.2.2.
+    const mqttReason = told === Reason.ServerShuttingDown ? Reason.ServerUnavailable : told;
     const sayable = version === 5 || connackCodeV4(mqttReason) !== null;
     const packet = { sessionPresent: false, reason: mqttReason, properties: {} };
     connection.refuse(reason, sayable ? encodeConnack(version, packet) : null);

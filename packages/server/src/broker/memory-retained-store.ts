@@ -42,7 +42,7 @@ export class MemoryRetainedStore implements RetainedStore {
 
   *match(realm: string, filter: string): Generator<Message, void, void> {
     const root = this.#realms.get(realm);
-    if (root !== undefined) yield* matching(root, filter.split('/'), 0);
+    if (root !== undefined) yield* matching(root, filter.split('/'), 0, true);
   }
 
   #find(realm: string, levels: string[]): TopicNode | null {
@@ -89,22 +89,23 @@ function childOf(nodes: Map<string, TopicNode>, level: string): TopicNode {
   return child;
 }
 
-function* matching(node: TopicNode, filter: string[], depth: number): Generator<Message, void, void> {
+/** @param top whether `node` is the root, whose children are the first levels of topics; it has no message itself */
+function* matching(node: TopicNode, filter: string[], depth: number, top: boolean): Generator<Message, void, void> {
   if (depth === filter.length) {
     if (node.message !== null) yield node.message;
     return;
   }
   const wanted = filter[depth]!;
-  // `a/#` includes `a` itself, MQTT 5.0 §4.7.1.2; a bare `#` has no level above it.
-  if (wanted === '#' && depth > 0 && node.message !== null) yield node.message;
+  // `a/#` includes `a` itself, MQTT 5.0 §4.7.1.2.
+  if (wanted === '#' && node.message !== null) yield node.message;
   if (wanted !== '+' && wanted !== '#') {
     const child = node.children?.get(wanted);
-    if (child !== undefined) yield* matching(child, filter, depth + 1);
+    if (child !== undefined) yield* matching(child, filter, depth + 1, false);
     return;
   }
   for (const [level, child] of node.children ?? []) {
     // [MQTT-4.7.2-1]
-    if (depth === 0 && level.startsWith('$')) continue;
-    yield* matching(child, filter, wanted === '#' ? depth : depth + 1);
+    if (top && level.startsWith('$')) continue;
+    yield* matching(child, filter, wanted === '#' ? depth : depth + 1, false);
   }
 }

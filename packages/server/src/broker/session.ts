@@ -141,10 +141,10 @@ export class Session implements TurnTask {
 
   /** The client has done with a delivery. */
   complete(delivery: Delivery): void {
-    const before = this.state.heldBytes;
-    this.state.complete(delivery);
-    this.#context.queuedBytes.total += this.state.heldBytes - before;
-    if (this.#outstanding > 0) this.#outstanding--;
+    // What was not sent again yet on this connection takes no place in its window.
+    const waits = this.#resend !== null && delivery.sequence >= this.#resend[this.#resendAt]!.sequence;
+    this.#complete(delivery);
+    if (!waits) this.#outstanding--;
     if (this.#resend !== null || this.state.queuedMessages > 0 || this.#feeds.length > 0) this.pump();
   }
 
@@ -209,6 +209,12 @@ export class Session implements TurnTask {
     return true;
   }
 
+  #complete(delivery: Delivery): void {
+    const before = this.state.heldBytes;
+    this.state.complete(delivery);
+    this.#context.queuedBytes.total += this.state.heldBytes - before;
+  }
+
   #makeRoom(message: Message): boolean {
     const { options, counters } = this.#context;
     if (options.queueFull === 'drop-oldest') {
@@ -232,6 +238,12 @@ export class Session implements TurnTask {
       const delivery = resend[this.#resendAt++]!;
       // Acknowledged meanwhile, out of turn.
       if (this.state.find(delivery.packetId) !== delivery) continue;
+      // The client may have come back with a smaller maximum packet size [MQTT-3.1.2-25].
+      if (delivery.message !== null && !connection.accepts(delivery.message)) {
+        this.#complete(delivery);
+        this.#context.counters.drop('too_large', 1);
+        continue;
+      }
       this.#outstanding++;
       if (delivery.state === DeliveryState.AwaitPubcomp) connection.sendRelease(delivery.packetId);
       else connection.sendDelivery(delivery, true);
