@@ -103,6 +103,14 @@ export function writeAck(out: Uint8Array, at: number, type: number, packetId: nu
   return at + 4;
 }
 
+/** As `writeAck`, with a reason and no properties: five bytes, MQTT 5.0 only. */
+export function writeAckReason(out: Uint8Array, at: number, type: number, packetId: number, reason: number): number {
+  const next = writeAck(out, at, type, packetId);
+  out[at + 1] = 3;
+  out[next] = reason;
+  return next + 1;
+}
+
 function publishRemaining(
   version: ProtocolVersion,
   topicLength: number,

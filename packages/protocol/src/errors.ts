@@ -216,6 +216,10 @@ export const CLOSE_REASONS = {
   kicked: { mqttReason: Reason.AdministrativeAction, explanation: 'An operator closed the connection.' },
   server_shutting_down: { mqttReason: Reason.ServerShuttingDown, explanation: 'The node is draining.' },
   server_full: { mqttReason: Reason.QuotaExceeded, explanation: 'maxClients or maxSessions is reached.' },
+  server_busy: {
+    mqttReason: Reason.ServerBusy,
+    explanation: 'Too many credentials wait to be checked; the client may try again.',
+  },
   connection_rate_exceeded: {
     mqttReason: Reason.ConnectionRateExceeded,
     explanation: 'More connections from one address than connectionRatePerAddress and its burst allow.',

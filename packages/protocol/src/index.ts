@@ -4,7 +4,7 @@ export type { DecoderOptions } from './decoder.ts';
 export * from './encode-client.ts';
 export * from './encode-common.ts';
 export * from './encode-server.ts';
-export { publishSize, writeAck, writePublish, writePublishHeader } from './encoder.ts';
+export { publishSize, writeAck, writeAckReason, writePublish, writePublishHeader } from './encoder.ts';
 export * from './errors.ts';
 export * from './packet-error.ts';
 export * from './packets.ts';

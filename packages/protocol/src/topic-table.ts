@@ -8,6 +8,7 @@ export class RecentTopic {
   /** The UTF-8 of `name`, in memory of its own. */
   readonly bytes: Uint8Array;
   readonly hash: number;
+  readonly levels: number;
   /** Whatever the table's owner wants to find again with the topic; the router keeps its matches here. */
   route: unknown = null;
 
@@ -15,6 +16,7 @@ export class RecentTopic {
     this.name = name;
     this.bytes = bytes;
     this.hash = hash;
+    this.levels = name.split('/').length;
   }
 }
 
@@ -31,13 +33,18 @@ export class TopicTable {
   #places: (RecentTopic | null)[];
   #setMask: number;
   #limits: TopicLimits;
+  #onEvict: ((topic: RecentTopic) => void) | null;
 
-  /** @param capacity topics held at most; rounded up to a power of two, at least 4 */
-  constructor(capacity: number, limits: TopicLimits) {
+  /**
+   * @param capacity topics held at most; rounded up to a power of two, at least 4
+   * @param onEvict hears of a topic that leaves the table, before its `route` is let go
+   */
+  constructor(capacity: number, limits: TopicLimits, onEvict: ((topic: RecentTopic) => void) | null = null) {
     const sets = 2 ** Math.ceil(Math.log2(Math.max(1, capacity / WAYS)));
     this.#places = new Array<RecentTopic | null>(sets * WAYS).fill(null);
     this.#setMask = sets - 1;
     this.#limits = limits;
+    this.#onEvict = onEvict;
   }
 
   /**
@@ -62,7 +69,10 @@ export class TopicTable {
     );
     const last = first + WAYS - 1;
     const evicted = places[last];
-    if (evicted != null) evicted.route = null;
+    if (evicted != null) {
+      this.#onEvict?.(evicted);
+      evicted.route = null;
+    }
     this.#toFront(topic, first, last);
     return topic;
   }

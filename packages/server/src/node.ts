@@ -52,7 +52,12 @@ export async function startNode(config: Config, { log }: { log: Logger }): Promi
     peerPort: null,
     peerAddresses: [],
   };
-  let ready = false;
+  let listening = false;
+  const unmet = (): string[] => {
+    if (draining) return ['draining'];
+    return listening ? [] : ['starting'];
+  };
+  let draining = false;
   const admin = await createAdmin(
     {
       ...brokerPorts(broker),
@@ -63,7 +68,7 @@ export async function startNode(config: Config, { log }: { log: Logger }): Promi
           uptimeS: (clock.wallMs() - startedAtMs) / 1000,
         }),
       },
-      readiness: { unmet: () => (ready ? [] : [broker.admission.draining ? 'draining' : 'starting']) },
+      readiness: { unmet },
       log,
     },
     config,
@@ -102,12 +107,12 @@ export async function startNode(config: Config, { log }: { log: Logger }): Promi
   });
   lifecycle.add('node.json', {
     start: () => {
-      ready = true;
+      listening = true;
       dataDir.writeNodeInfo(info);
       log.info({ ...info, event: 'node_started' }, 'node started');
     },
     drain: () => {
-      ready = false;
+      draining = true;
     },
   });
   try {
@@ -126,6 +131,7 @@ export async function startNode(config: Config, { log }: { log: Logger }): Promi
 function makeBroker(config: Config, log: Logger): Broker {
   const clock = systemClock;
   const counters = new BrokerCounters();
+  const queuedBytes = { total: 0 };
   const retained = new MemoryRetainedStore(config);
   const broker = new Broker(
     {
@@ -136,11 +142,12 @@ function makeBroker(config: Config, log: Logger): Broker {
       retained,
       sessions: new MemorySessionStore(() => clock.wallMs()),
       counters,
+      queuedBytes,
       newClientId: () => `plexus-${randomId(10)}`,
       log,
       limitedLog: rateLimited(log, clock),
     },
-    new Router(new LocalDelivery(config), retained, counters),
+    new Router(new LocalDelivery(config, queuedBytes), retained, counters),
   );
   for (const name of [DEFAULT_REALM, ...config.users.map((user) => user.realm)]) broker.realms.get(name);
   return broker;

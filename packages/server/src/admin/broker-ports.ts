@@ -1,7 +1,7 @@
 import { encodePublishProperties, PlexusError, Reason } from '@plexus/protocol';
 import type { Broker } from '../broker/broker.ts';
 import type { ConnectedClient } from '../broker/connected-client.ts';
-import type { Message } from '../broker/message.ts';
+import { Message } from '../broker/message.ts';
 import { ProgramPublisher } from '../broker/program-publisher.ts';
 import type { Session } from '../broker/session.ts';
 import type { AdminPorts, BrokerStats, ClientInfo, PageQuery, SessionInfo } from './ports.ts';
@@ -25,21 +25,30 @@ export function brokerPorts(broker: Broker): BrokerPorts {
         return client === null ? null : clientInfo(client);
       },
       kick: (realm, clientId) => broker.clients.kick(realm, clientId),
-      broadcast: (realm, topic, payload) =>
-        broker.clients.broadcast(realm, broker.message(topic, payload, { qos: 0, retain: false })),
+      broadcast(realmName, topic, payload) {
+        const realm = broker.realms.find(realmName);
+        if (realm === null) return 0;
+        if (broker.flow.closed) throw new PlexusError('queue_full');
+        return broker.clients.broadcast(
+          realmName,
+          Message.of(realm.topic(topic), payload, { qos: 0, retain: false }),
+        );
+      },
     },
     sessions: { list: (query) => listSessions(broker, query) },
     publisher: {
       async publish(realmName, { topic, payload, qos, retain, properties = {} }) {
+        const realm = broker.realms.find(realmName);
+        if (realm === null) throw new PlexusError('realm_not_found', { realm: realmName });
+        // A program waits as any publisher does, only that it is the one to come again.
+        if (broker.flow.closed) return { outcome: 'refused', matched: 0 };
         const expiryS = properties.messageExpiryIntervalS;
-        const message: Message = broker.message(topic, payload, {
+        const message = Message.of(realm.topic(topic), payload, {
           qos,
           retain,
           properties: encodePublishProperties(properties),
-          ...(expiryS !== undefined && { expiresAtMs: broker.context.now() + expiryS * 1000 }),
+          ...(expiryS !== undefined && { expiresAtMs: broker.context.clock.wallMs() + expiryS * 1000 }),
         });
-        const realm = broker.realms.find(realmName);
-        if (realm === null) throw new PlexusError('realm_not_found', { realm: realmName });
         const reason = await publisher.publish(realm, message);
         return {
           outcome: reason >= Reason.UnspecifiedError ? 'refused' : 'accepted',
@@ -103,16 +112,14 @@ function listSessions(broker: Broker, query: PageQuery): { items: SessionInfo[];
     if (session.number <= after) continue;
     if (query.realm !== undefined && session.realm.name !== query.realm) continue;
     if (items.length === query.limit) return { items, next: String(last) };
-    items.push(sessionInfo(broker, session));
+    items.push(sessionInfo(session));
     last = session.number;
   }
   return { items, next: null };
 }
 
-function sessionInfo(broker: Broker, session: Session): SessionInfo {
+function sessionInfo(session: Session): SessionInfo {
   const { state } = session;
-  const leftMs = session.expiresAtMs - broker.context.now();
-  const { wallMs } = broker.context.clock;
   return {
     realm: session.realm.name,
     clientId: session.clientId,
@@ -123,22 +130,20 @@ function sessionInfo(broker: Broker, session: Session): SessionInfo {
     inFlight: state.inFlight,
     expiryS: state.expiryS,
     createdAt: new Date(state.createdAtMs).toISOString(),
-    expiresAt: leftMs === Number.POSITIVE_INFINITY ? null : new Date(wallMs() + leftMs).toISOString(),
+    expiresAt: isoTime(state.expiresAtMs),
   };
 }
 
 function snapshot(broker: Broker): BrokerStats {
   const { counters, flow, context } = broker;
-  let subscriptions = 0;
   let queuedMessages = 0;
   for (const realm of broker.realms.all()) {
-    subscriptions += realm.subscriptions;
     for (const session of realm.sessions.values()) queuedMessages += session.state.queuedMessages;
   }
   return {
     connections: broker.clients.count(),
     sessions: broker.sessions.size,
-    subscriptions,
+    subscriptions: broker.realms.subscriptions,
     retainedMessages: context.retained.messages,
     retainedBytes: context.retained.bytes,
     connectsTotal: counters.connects,
@@ -157,4 +162,9 @@ function snapshot(broker: Broker): BrokerStats {
     stalledBytes: flow.stalledBytes,
     pausedPublishers: flow.waitingPublishers,
   };
+}
+
+/** null for no time, and for one that never comes. */
+function isoTime(wallMs: number | null): string | null {
+  return wallMs === null || wallMs === Number.POSITIVE_INFINITY ? null : new Date(wallMs).toISOString();
 }

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seeded } from '../testing/seed.ts';
-import { AckSlots } from './ack-slots.ts';
+import { type Ack, AckSlots } from './ack-slots.ts';
 
-type Answer = [packetId: number, qos: 1 | 2, reason: number];
+type Answer = [packetId: number, ack: Ack, reason: number];
 
 const recorded = () => {
   const answers: Answer[] = [];

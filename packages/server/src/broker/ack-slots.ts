@@ -1,6 +1,10 @@
+/** What an acknowledgement is: the end of QoS 1, the first half of QoS 2, its second half. */
+export const Ack = { Puback: 1, Pubrec: 2, Pubcomp: 3 } as const;
+export type Ack = (typeof Ack)[keyof typeof Ack];
+
 /** Writes one acknowledgement. `reason` 0 is success. */
 export interface AckWriter {
-  writeAcknowledgement(packetId: number, qos: 1 | 2, reason: number): void;
+  writeAcknowledgement(packetId: number, ack: Ack, reason: number): void;
 }
 
 const FIRST_CAPACITY = 16;
@@ -9,10 +13,10 @@ const NO_SLOTS = new Uint16Array(0);
 const NO_COUNTS = new Uint32Array(0);
 
 /**
- * The acknowledgements that a connection owes its publisher, in the order of the PUBLISH packets
- * [MQTT-4.6.0-2], [MQTT-4.6.0-3]. It is the only way a publisher is answered.
+ * The acknowledgements that a connection owes its publisher, in the order of its packets [MQTT-4.6.0-2],
+ * [MQTT-4.6.0-3]. It is the only way a publisher is answered.
  *
- * Each QoS 1 or 2 PUBLISH takes a slot, known by a number, with a count of open obligations: one per durable
+ * Each QoS 1 or 2 PUBLISH, and each PUBREL, takes a slot, known by a number, with a count of open obligations: one per durable
  * commit it waits for, per peer that must answer, per capture. Each is met by slot number. When the oldest slot has none
  * left its acknowledgement goes out, and those after it that are ready. A slot costs three array elements; there is no
  * promise and no closure per message.
@@ -32,7 +36,7 @@ export class AckSlots {
   #capacity = 0;
   #packetIds = NO_SLOTS;
   #open = NO_COUNTS;
-  /** Low byte the reason, bit 8 set for QoS 2. */
+  /** Low byte the reason, high byte the `Ack`. */
   #answers = NO_SLOTS;
 
   constructor(writer: AckWriter) {
@@ -45,13 +49,13 @@ export class AckSlots {
   }
 
   /** @returns the slot's number, with one open obligation: the caller's own */
-  take(packetId: number, qos: 1 | 2): number {
+  take(packetId: number, ack: Ack): number {
     if (this.pending === this.#capacity) this.#grow();
     const at = this.#next & (this.#capacity - 1);
     this.#packetIds[at] = packetId;
     this.#open[at] = 1;
-    this.#answers[at] = qos === 2 ? 0x100 : 0;
-    if (qos === 1) this.pendingQos1++;
+    this.#answers[at] = ack << 8;
+    if (ack === Ack.Puback) this.pendingQos1++;
     return this.#next++;
   }
 
@@ -63,14 +67,17 @@ export class AckSlots {
 
   /**
    * One obligation is met. A `reason` other than 0 is what the publisher will be told; of several, the gravest.
-   * A slot that was answered already is left alone: obligations may lapse and then be met late.
+   * A slot that has none open is left alone: obligations may lapse and then be met late.
    */
   meet(slot: number, reason = 0): void {
     if (slot < this.#first) return;
     const at = slot & (this.#capacity - 1);
     const answer = this.#answers[at]!;
-    if (reason > (answer & 0xff)) this.#answers[at] = (answer & 0x100) | reason;
     const open = this.#open[at]! - 1;
+    // Met already, and only waits for those before it.
+    if (open < 0) return;
+    if (reason > (answer & 0xff)) this.#answers[at] = (answer & 0xff00) | reason;
+    if (open < 0) return;
     this.#open[at] = open;
     if (open === 0 && slot === this.#first) this.#answer();
   }
@@ -82,8 +89,9 @@ export class AckSlots {
       if (this.#open[at] !== 0) return;
       this.#first++;
       const answer = this.#answers[at]!;
-      if (answer < 0x100) this.pendingQos1--;
-      this.#writer.writeAcknowledgement(this.#packetIds[at]!, answer & 0x100 ? 2 : 1, answer & 0xff);
+      const ack = (answer >> 8) as Ack;
+      if (ack === Ack.Puback) this.pendingQos1--;
+      this.#writer.writeAcknowledgement(this.#packetIds[at]!, ack, answer & 0xff);
     }
   }
 

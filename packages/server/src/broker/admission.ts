@@ -7,7 +7,6 @@ import {
   type PacketError,
   type Properties,
   Reason,
-  RecentTopic,
 } from '@plexus/protocol';
 import type { ClientRegistry } from './client-registry.ts';
 import { type Capabilities, type ClientWill, ConnectedClient } from './connected-client.ts';
@@ -15,10 +14,8 @@ import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
 import type { AuthResult, Identity } from './ports.ts';
 import type { Realms } from './realm.ts';
-import type { Sessions } from './sessions.ts';
+import { NEVER_S, type Sessions } from './sessions.ts';
 
-/** Session expiry interval that means *never*, MQTT 5.0 §3.1.2.11.2. */
-const NEVER_S = 0xffff_ffff;
 const DEFAULT_RECEIVE_MAXIMUM = 0xffff;
 const MAX_ENDPOINT_LENGTH = 2048;
 
@@ -49,7 +46,8 @@ export class Admission {
       this.#refuse(connection, 'client_id_not_valid');
       return;
     }
-    const result = this.#context.authenticator.authenticate(packet.username, packet.password);
+    const wanted = (): boolean => !connection.closed;
+    const result = this.#context.authenticator.authenticate(packet.username, packet.password, wanted);
     if (!(result instanceof Promise)) {
       this.#decide(connection, packet, result);
       return;
@@ -58,10 +56,7 @@ export class Admission {
     connection.decoder.suspend();
     connection.pauseReading();
     result.then(
-      (answer) => {
-        this.#decide(connection, packet, answer);
-        connection.resumeDecoding();
-      },
+      (answer) => connection.resumeDecoding(() => this.#decide(connection, packet, answer)),
       (error: unknown) => {
         this.#context.log.error({ err: error }, 'fault while checking credentials');
         this.#refuse(connection, 'internal_error');
@@ -90,6 +85,16 @@ export class Admission {
     const realm = this.#realms.get(identity.realm);
     const clientId = packet.clientId === '' ? this.#context.newClientId() : packet.clientId;
     const earlier = this.#registry.find(realm.name, clientId);
+    const assigned = packet.clientId === '' ? clientId : null;
+    const capabilities = this.#capabilities(packet);
+    const properties = this.#connackProperties(packet, capabilities, assigned);
+    const connack = (sessionPresent: boolean): Uint8Array =>
+      encodeConnack(packet.version, { sessionPresent, reason: Reason.Success, properties });
+    // [MQTT-3.1.2-24], before anything has changed.
+    if (connack(false).length > capabilities.maximumPacketBytes) {
+      connection.refuse('packet_too_large', null);
+      return;
+    }
     const noRoom = earlier === null && this.#registry.count() >= this.#context.options.maxClients;
     if (noRoom || !this.#sessions.hasRoomFor(realm, clientId)) {
       this.#refuse(connection, 'server_full');
@@ -97,7 +102,6 @@ export class Admission {
     }
     // [MQTT-3.1.4-3]
     earlier?.connection.close('session_taken_over');
-    const capabilities = this.#capabilities(packet);
     const { session, present } = this.#sessions.open(realm, clientId, packet.cleanStart, capabilities.sessionExpiryS);
     const client = new ConnectedClient(
       this.#context,
@@ -107,18 +111,10 @@ export class Admission {
       { username: identity.username, endpoint: endpointOf(packet), will: this.#willOf(packet, clientId) },
       capabilities,
     );
-    connection.client = client;
-    connection.decoder.topics = realm.topics;
+    connection.welcome(client);
     this.#context.counters.connects++;
     this.#registry.connected(client);
-    const assigned = packet.clientId === '' ? clientId : null;
-    connection.send(
-      encodeConnack(packet.version, {
-        sessionPresent: present,
-        reason: Reason.Success,
-        properties: this.#connackProperties(packet, capabilities, assigned),
-      }),
-    );
+    connection.send(connack(present));
     session.attach(client.subscriber);
   }
 
@@ -128,6 +124,7 @@ export class Admission {
       cleanStart: packet.cleanStart,
       keepAliveS: packet.keepAliveS,
       sessionExpiryS: Math.min(this.#askedExpiryS(packet), this.#context.options.maxSessionExpiryS),
+      keepsSession: this.#askedExpiryS(packet) > 0,
       receiveMaximum: properties.receiveMaximum ?? DEFAULT_RECEIVE_MAXIMUM,
       maximumPacketBytes: properties.maximumPacketSizeBytes ?? Number.POSITIVE_INFINITY,
       topicAliasMaximum: properties.topicAliasMaximum ?? 0,
@@ -156,9 +153,7 @@ export class Admission {
   #willOf(packet: ConnectPacket, clientId: string): ClientWill | null {
     const will = packet.will;
     if (will === null) return null;
-    // A topic of its own: a will need not be among the recent ones.
-    const topic = new RecentTopic(will.topic, Buffer.from(will.topic), 0);
-    return { topic, will, publisher: clientId };
+    return { will, publisher: clientId };
   }
 
   #refuse(connection: Connection, reason: CloseReason): void {

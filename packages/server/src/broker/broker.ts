@@ -1,4 +1,4 @@
-import { type CloseReason, DEFAULT_TOPIC_LIMITS, RecentTopic, type TopicLimits, TopicTable } from '@plexus/protocol';
+import { type CloseReason, DEFAULT_TOPIC_LIMITS, type TopicLimits, TopicTable } from '@plexus/protocol';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger, RateLimitedLog } from '../lib/log.ts';
 import type { Turn } from '../lib/turn.ts';
@@ -8,10 +8,9 @@ import { ChunkPool } from './chunk-pool.ts';
 import { ClientRegistry } from './client-registry.ts';
 import type { ConnectedClient } from './connected-client.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
-import type { BrokerContext } from './context.ts';
+import type { BrokerContext, ByteAccount } from './context.ts';
 import type { BrokerCounters } from './counters.ts';
 import { FlowControl } from './flow-control.ts';
-import { Message } from './message.ts';
 import type { BrokerOptions } from './options.ts';
 import type { Authenticator, MessageRouter } from './ports.ts';
 import { Realms } from './realm.ts';
@@ -25,6 +24,12 @@ import { Wills } from './wills.ts';
 export const SWEEP_MS = 250;
 /** A client is gone when nothing came for this many times its keep-alive [MQTT-3.1.2-22]. */
 const KEEP_ALIVE_FACTOR = 1.5;
+/** Sweeps in which every session has its turn once. */
+const TEND_EVERY = 4;
+/** Retained messages looked at per sweep. */
+const EXPIRE_PER_SWEEP = 1000;
+/** A receiver that has taken nothing for this long when the gate is about to close is not waited for. */
+const STUCK_MS = 50;
 
 export interface BrokerParts {
   readonly options: BrokerOptions;
@@ -34,6 +39,8 @@ export interface BrokerParts {
   readonly retained: RetainedStore;
   readonly sessions: SessionStore;
   readonly counters: BrokerCounters;
+  /** Shared with local delivery. */
+  readonly queuedBytes: ByteAccount;
   newClientId(): string;
   readonly log: Logger;
   readonly limitedLog: RateLimitedLog;
@@ -49,6 +56,8 @@ export class Broker implements ConnectionOwner {
   readonly counters: BrokerCounters;
   readonly context: BrokerContext;
   readonly #connections = new Set<Connection>();
+  /** Of these, the ones whose CONNECT was not answered yet, oldest first. */
+  readonly #handshakes = new Set<Connection>();
   readonly #wills: Wills;
   readonly #limiter: AddressLimiter;
   /** For connections whose realm is not known yet; they publish nothing, so it stays empty. */
@@ -73,6 +82,7 @@ export class Broker implements ConnectionOwner {
         maxStalledBytes: options.maxStalledBytes,
       },
       turn,
+      () => this.#stallStuck(),
     );
     this.context = {
       options,
@@ -83,16 +93,18 @@ export class Broker implements ConnectionOwner {
       chunks: new ChunkPool(),
       now: () => clock.now(),
       counters: parts.counters,
+      realms: this.realms,
       retained: parts.retained,
       router,
       authenticator: parts.authenticator,
-      queuedBytes: { total: 0 },
+      queuedBytes: parts.queuedBytes,
       newClientId: parts.newClientId,
       log: parts.log,
       limitedLog: parts.limitedLog,
     };
     this.#wills = new Wills(this.context);
-    this.sessions = new Sessions(this.context, parts.sessions, this.#wills);
+    this.sessions = new Sessions(this.context, this.realms, parts.sessions, this.#wills);
+    this.sessions.restore();
     this.admission = new Admission(this.context, this.realms, this.sessions, this.clients);
   }
 
@@ -102,20 +114,26 @@ export class Broker implements ConnectionOwner {
       this.#refuse('connection_rate_exceeded', transport);
       return null;
     }
-    // As many may be shaking hands as may be connected: nobody is held up, and the number stays bounded.
-    if (this.#connections.size - this.clients.count() >= this.context.options.maxClients) {
-      this.#refuse('server_full', transport);
-      return null;
+    // As many may be shaking hands as may be connected. An honest handshake is short, so when it is too many the oldest goes.
+    if (this.#handshakes.size >= this.context.options.maxClients) {
+      const [oldest] = this.#handshakes;
+      oldest?.close('connect_timeout');
     }
     const connection = new Connection(this.context, this, this.#noTopics, transport, listener);
     this.#connections.add(connection);
+    this.#handshakes.add(connection);
     return connection;
   };
+
+  handshakeOver(connection: Connection): void {
+    this.#handshakes.delete(connection);
+  }
 
   clientGone(client: ConnectedClient): void {
     this.clients.disconnected(client);
     const { session, will } = client;
-    // A session that ends with its connection takes its will along: so the will must be there first.
+    // Its own will must not go to the connection that is closing; and must be there before its session may end.
+    session.detach();
     if (will !== null) this.#wills.schedule(session, will);
     this.sessions.disconnected(session);
   }
@@ -136,22 +154,21 @@ export class Broker implements ConnectionOwner {
     return this.#connections.size;
   }
 
-  /** A message of the node itself, or of a program that hands it to the node. @returns the reason, as for a publisher */
-  message(topic: string, payload: Uint8Array, options: Parameters<typeof Message.of>[2]): Message {
-    return Message.of(new RecentTopic(topic, Buffer.from(topic), 0), payload, options);
-  }
 
   /** Looks at all that depends on time. To be called every `SWEEP_MS`. */
   sweep(): void {
     const now = this.context.now();
-    const compact = ++this.#sweeps % 4 === 0;
+    const turn = ++this.#sweeps % TEND_EVERY;
     for (const connection of this.#connections) {
       this.#check(connection, now);
-      if (compact) connection.client?.session.compact();
+      const session = connection.client?.session;
+      // A share of them each time, so that no sweep takes long.
+      if (session !== undefined && session.number % TEND_EVERY === turn) session.tend();
     }
     this.#wills.publishDue(now);
-    this.sessions.expire(now);
-    if (compact) this.#limiter.forgetIdle(now);
+    this.sessions.expire();
+    this.context.retained.expire(this.context.clock.wallMs(), EXPIRE_PER_SWEEP);
+    if (turn === 0) this.#limiter.forgetIdle(now);
   }
 
   /** Tells every client that the node stops, and lets what is on its way out go. */
@@ -163,6 +180,11 @@ export class Broker implements ConnectionOwner {
   /** Closes whatever is left. */
   stop(): void {
     for (const connection of this.#connections) connection.transport.destroy();
+  }
+
+  #stallStuck(): void {
+    const now = this.context.now();
+    for (const { outbound } of this.#connections) outbound.checkStall(now, STUCK_MS);
   }
 
   #check(connection: Connection, now: number): void {
@@ -185,6 +207,6 @@ export class Broker implements ConnectionOwner {
 
   #refuse(reason: CloseReason, transport: Transport): void {
     this.counters.refuse(reason);
-    this.context.limitedLog.warn('refused', { reason, remoteAddress: transport.remoteAddress }, 'connection refused');
+    this.context.limitedLog.warn(`refused: ${reason}`, { reason, remoteAddress: transport.remoteAddress }, 'connection refused');
   }
 }

@@ -33,6 +33,7 @@ describe('the client registry', () => {
       cleanStart: true,
       keepAliveS: 30,
       sessionExpiryS: 100,
+      keepsSession: true,
       receiveMaximum: 10,
       maximumPacketBytes: 5000,
       topicAliasMaximum: 4,

@@ -35,11 +35,15 @@ describe('a connection without a CONNECT', () => {
     expect(client.closed).toBe(false);
   });
 
-  it('cannot be held in any number: as many as maxClients shake hands at once', () => {
+  it('cannot be held in any number: past maxClients the oldest goes, so that nobody keeps others out', () => {
     const broker = new TestBroker({ maxClients: 3 });
-    const strangers = Array.from({ length: 4 }, () => broker.stranger());
+    const strangers = Array.from({ length: 4 }, () => broker.stranger('honest'));
     for (const stranger of strangers) broker.accept(stranger);
-    expect(strangers.map((stranger) => stranger.closed)).toEqual([false, false, false, true]);
-    expect(broker.broker.counters.refused.get('server_full')).toBe(1);
+    broker.settle();
+    broker.settle();
+    expect(strangers.map((stranger) => stranger.closed)).toEqual([true, false, false, false]);
+    expect(broker.broker.counters.closed.get('connect_timeout')).toBe(1);
+    strangers[3]?.send(encodeConnect(connectPacket(5, 'honest')));
+    expect(strangers[3]?.connackReason).toBe(0);
   });
 });

@@ -4,7 +4,6 @@ import {
   type Properties,
   Reason,
   type ReasonPacket,
-  type RecentTopic,
   type Will,
 } from '@plexus/protocol';
 import type { Connection } from './connection.ts';
@@ -23,6 +22,8 @@ export interface Capabilities {
   /** 0: none */
   readonly keepAliveS: number;
   readonly sessionExpiryS: number;
+  /** Whether its CONNECT asked for a session that outlives the connection, be it granted or not. */
+  readonly keepsSession: boolean;
   /** QoS 1 and 2 that it takes at once; 65,535 where it named none. */
   readonly receiveMaximum: number;
   /** Infinity where it named none. */
@@ -32,7 +33,6 @@ export interface Capabilities {
 }
 
 export interface ClientWill {
-  readonly topic: RecentTopic;
   readonly will: Will;
   /** Client id. */
   readonly publisher: string;
@@ -111,7 +111,7 @@ export class ConnectedClient {
   /** Takes in a DISCONNECT: [MQTT-3.14.4-3], and the session expiry interval of §3.14.2.2.2. */
   disconnected(packet: ReasonPacket): void {
     const expiryS = packet.properties.sessionExpiryIntervalS;
-    if (expiryS !== undefined && expiryS > 0 && this.capabilities.sessionExpiryS === 0) {
+    if (expiryS !== undefined && expiryS > 0 && !this.capabilities.keepsSession) {
       throw new PacketError(Reason.ProtocolError, 'a session expiry interval after one of 0 in CONNECT (§3.14.2.2.2)');
     }
     if (packet.reason !== Reason.DisconnectWithWill) this.will = null;

@@ -16,8 +16,9 @@ import {
   type TopicTable,
   type UnsubscribePacket,
   writeAck,
+  writeAckReason,
 } from '@plexus/protocol';
-import type { AckWriter } from './ack-slots.ts';
+import { Ack, type AckWriter } from './ack-slots.ts';
 import type { Admission } from './admission.ts';
 import { closeReasonOf } from './close-reason.ts';
 import type { ConnectedClient } from './connected-client.ts';
@@ -30,13 +31,22 @@ import type { Transport, TransportHandler } from './transport.ts';
 
 /** How long a closing connection may take to send what is waiting, its DISCONNECT last. */
 const CLOSE_GRACE_MS = 2000;
+/** Largest packet before a CONNECT was accepted: strangers are not given more memory than an honest CONNECT takes. */
+const MAX_CONNECT_BYTES = 128 * 1024;
 const PINGRESP = encodePingresp();
+const PACKET_TYPE = {
+  [Ack.Puback]: PacketType.Puback,
+  [Ack.Pubrec]: PacketType.Pubrec,
+  [Ack.Pubcomp]: PacketType.Pubcomp,
+} as const;
 
 /** What the connection tells the broker. */
 export interface ConnectionOwner {
   readonly admission: Admission;
   /** Its client is gone: session, registry and will are to be seen to. Called once, only for a connected client. */
   clientGone(client: ConnectedClient): void;
+  /** Its CONNECT was accepted or refused, or it closed without one. Idempotent. */
+  handshakeOver(connection: Connection): void;
   /** Nothing of the connection is left. Called exactly once. */
   connectionGone(connection: Connection): void;
 }
@@ -60,11 +70,11 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   readonly #owner: ConnectionOwner;
   /** PUBLISH packets that wait for the node to have room; null when none do. */
   #parked: ParkedPackets | null = null;
-  /** While parked packets are handled whether there is room or not, because the connection ends. */
-  #draining = false;
+  /** Why the connection ends once its parked packets are handled; null while nothing ends it. */
+  #departure: CloseReason | null = null;
   #readingPaused = false;
   #closing = false;
-  #gone = false;
+  #transportGone = false;
 
   constructor(
     context: BrokerContext,
@@ -81,7 +91,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     this.lastInMs = this.openedAtMs;
     this.outbound = new Outbound(this, transport, context);
     this.decoder = new ServerDecoder(this, {
-      maxPacketBytes: context.options.maxPacketBytes,
+      maxPacketBytes: Math.min(context.options.maxPacketBytes, MAX_CONNECT_BYTES),
       topics,
       topicLimits: context.topicLimits,
     });
@@ -92,7 +102,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   onData(chunk: Uint8Array): void {
     this.bytesIn += chunk.length;
     this.#context.counters.bytesIn += chunk.length;
-    if (this.#closing) return;
+    if (this.#closing || this.#departure !== null) return;
     this.lastInMs = this.#context.now();
     try {
       this.decoder.push(chunk);
@@ -107,13 +117,11 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   }
 
   onClosed(error: Error | null): void {
-    if (this.#gone) return;
-    // What it had published before it went counts.
-    this.#guard(() => this.#replay(true));
-    this.#closeBecause('client_gone', error?.message, false);
-    this.#gone = true;
+    if (this.#transportGone) return;
+    this.#transportGone = true;
     this.outbound.discard();
-    this.#owner.connectionGone(this);
+    if (this.#closing) this.#owner.connectionGone(this);
+    else this.#depart(isWriteError(error) ? 'write_failed' : 'client_gone', error?.message);
   }
 
   // ---- from the outbound and the flow control
@@ -124,11 +132,13 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   }
 
   closeStalled(): void {
-    this.close('outbound_overflow');
+    if (this.#closing) this.#destroy();
+    else this.close('outbound_overflow');
   }
 
   resumePublishing(): void {
-    this.#guard(() => this.#replay(false));
+    this.#guard(() => this.#replay());
+    if (this.#departure !== null && this.#parked === null) this.close(this.#departure);
   }
 
   // ---- packets
@@ -138,7 +148,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   }
 
   onPublish(view: PublishView): void {
-    if ((this.#context.flow.closed || this.#parked !== null) && !this.#draining) this.#park(view);
+    if (this.#context.flow.closed || this.#parked !== null) this.#park(view);
     else this.client!.publisher.publish(view);
   }
 
@@ -155,8 +165,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
 
   onPubrel(packetId: number): void {
     this.client!.flushRun();
-    if (this.client!.publisher.release(packetId)) this.#sendAck(PacketType.Pubcomp, packetId, 0);
-    else this.#sendAck(PacketType.Pubcomp, packetId, Reason.PacketIdentifierNotFound);
+    this.client!.publisher.release(packetId);
   }
 
   onPubcomp(packetId: number): void {
@@ -182,9 +191,8 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   onDisconnect(packet: ReasonPacket): void {
     const client = this.client!;
     client.flushRun();
-    this.#replay(true);
     client.disconnected(packet);
-    this.close('client_disconnect');
+    this.#depart('client_disconnect');
   }
 
   onAuth(): void {
@@ -192,17 +200,18 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     throw new PacketError(Reason.ProtocolError, 'AUTH without an authentication method [MQTT-4.12.1-1]');
   }
 
-  writeAcknowledgement(packetId: number, qos: 1 | 2, reason: number): void {
+  writeAcknowledgement(packetId: number, ack: Ack, reason: number): void {
     if (this.#closing) return;
-    if (this.decoder.version === 4 && reason >= Reason.UnspecifiedError) this.close('publish_refused');
-    else this.#sendAck(qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetId, reason);
+    const isV4 = this.decoder.version === 4;
+    if (isV4 && reason >= Reason.UnspecifiedError && ack !== Ack.Pubcomp) this.close('publish_refused');
+    else this.#sendAck(PACKET_TYPE[ack], packetId, isV4 ? 0 : reason);
   }
 
   // ---- used by the broker
 
   /** Whether its socket is left unread on purpose: keep-alive means nothing then. */
   get readingPaused(): boolean {
-    return this.#readingPaused;
+    return this.#readingPaused || this.#departure !== null;
   }
 
   /** Closed, or about to be: nothing it says counts any more. */
@@ -214,8 +223,11 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     return this.transport.remoteAddress;
   }
 
+  /** Sends a packet that must be sent; a client that does not take one of its size is closed [MQTT-3.1.2-24]. */
   send(bytes: Uint8Array): void {
-    this.outbound.push(bytes, 0, bytes.length);
+    if (this.client !== null && bytes.length > this.client.capabilities.maximumPacketBytes) {
+      this.close('packet_too_large', `a packet of ${bytes.length} bytes has to be sent, and the client does not take it`);
+    } else this.outbound.push(bytes, 0, bytes.length);
   }
 
   /** Reads no further until `resumeReading`. */
@@ -232,10 +244,21 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     this.transport.resume();
   }
 
-  /** The rest of what came with and after a CONNECT that had to wait for its answer. */
-  resumeDecoding(): void {
+  /** Its CONNECT is accepted. From here on it may send what the options allow, to topics of its realm. */
+  welcome(client: ConnectedClient): void {
+    this.client = client;
+    this.decoder.topics = client.realm.topics;
+    this.decoder.maxPacketBytes = this.#context.options.maxPacketBytes;
+    this.#owner.handshakeOver(this);
+  }
+
+  /** The answer to a CONNECT that had to wait for it, and then the rest of what came with and after that. */
+  resumeDecoding(answer: () => void): void {
     this.resumeReading();
-    this.#guard(() => this.decoder.resume());
+    this.#guard(() => {
+      answer();
+      this.decoder.resume();
+    });
   }
 
   /**
@@ -243,15 +266,16 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
    * quickly, closes. The client is out of every index when this returns. Idempotent.
    */
   close(reason: CloseReason, detail?: string): void {
-    this.#closeBecause(reason, detail, true);
+    if (!this.#closing) this.#close(reason, detail);
   }
 
   /** Sends a last packet instead of a DISCONNECT: a CONNACK that refuses. */
   refuse(reason: CloseReason, packet: Uint8Array | null): void {
     if (this.#closing) return;
     this.#context.counters.refuse(reason);
-    this.#context.limitedLog.warn('refused', { reason, remoteAddress: this.remoteAddress }, 'connection refused');
+    this.#context.limitedLog.warn(`refused: ${reason}`, { reason, remoteAddress: this.remoteAddress }, 'connection refused');
     this.#closing = true;
+    this.#owner.handshakeOver(this);
     this.decoder.stop();
     if (packet !== null) this.send(packet);
     this.#finish();
@@ -279,33 +303,48 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     } else this.close(closeReasonOf(error), error.message);
   }
 
-  #closeBecause(reason: CloseReason, detail: string | undefined, canSend: boolean): void {
-    if (this.#closing) return;
+  /** Ends the connection; first, what the client had published counts. */
+  #depart(reason: CloseReason, detail?: string): void {
+    if (this.#parked === null) this.close(reason, detail);
+    else this.#departure ??= reason;
+  }
+
+  #close(reason: CloseReason, detail: string | undefined): void {
     this.#closing = true;
     const client = this.client;
     this.client = null;
     this.decoder.stop();
-    this.#parked = null;
-    this.#context.flow.forget(this);
+    this.#forgetParked();
     this.#context.counters.close(reason);
     this.#context.log.debug(
       { reason, detail, realm: client?.realm.name, clientId: client?.clientId, remoteAddress: this.remoteAddress },
       'connection closed',
     );
-    const mqttReason = CLOSE_REASONS[reason].mqttReason;
-    if (canSend && client !== null && mqttReason !== null && this.decoder.version === 5) {
-      this.send(encodeDisconnect(5, mqttReason, detail === undefined ? {} : client.explain(detail)));
+    if (client === null) this.#owner.handshakeOver(this);
+    else {
+      this.#sayWhy(client, reason, detail);
+      this.#owner.clientGone(client);
     }
-    if (client !== null) this.#owner.clientGone(client);
-    if (!canSend) return;
-    if (TAKES_NOTHING.has(reason)) this.transport.destroy();
+    if (this.#transportGone) this.#owner.connectionGone(this);
+    else if (TAKES_NOTHING.has(reason)) this.#destroy();
     else this.#finish();
+  }
+
+  #sayWhy(client: ConnectedClient, reason: CloseReason, detail: string | undefined): void {
+    const { mqttReason } = CLOSE_REASONS[reason];
+    if (mqttReason === null || client.version === 4) return;
+    this.send(encodeDisconnect(5, mqttReason, detail === undefined ? {} : client.explain(detail)));
+  }
+
+  #destroy(): void {
+    this.outbound.discard();
+    this.transport.destroy();
   }
 
   #finish(): void {
     this.resumeReading();
     this.#context.clock.setTimeout(() => {
-      if (!this.#gone) this.transport.destroy();
+      if (!this.#transportGone) this.transport.destroy();
     }, CLOSE_GRACE_MS);
     this.outbound.flush();
     this.#endIfSent();
@@ -316,37 +355,39 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   }
 
   #sendAck(type: number, packetId: number, reason: number): void {
-    if (reason === 0 || this.decoder.version === 4) {
-      const at = this.outbound.reserve(4);
-      writeAck(this.outbound.chunk, at, type, packetId);
-    } else this.send(encodeAck(5, type, packetId, reason));
+    const at = this.outbound.reserve(reason === 0 ? 4 : 5);
+    if (reason === 0) writeAck(this.outbound.chunk, at, type, packetId);
+    else writeAckReason(this.outbound.chunk, at, type, packetId, reason);
   }
 
   #park(view: PublishView): void {
     this.#parked ??= new ParkedPackets();
-    this.#parked.add(view.buffer, view.start, view.end);
+    this.#parked.add(view);
     this.#context.flow.wait(this);
     if (this.#parked.bytes > this.#context.options.publisherBufferBytes) this.pauseReading();
   }
 
-  /** Handles parked packets, oldest first: until the gate closes again, or all of them. */
-  #replay(all: boolean): void {
+  #forgetParked(): void {
+    this.#context.flow.forget(this);
+    if (this.#parked === null) return;
+    // Those at QoS 1 and 2 were not acknowledged: the client will send them again.
+    this.#context.counters.drop('publisher_gone', this.#parked.unacknowledgeable);
+    this.#parked = null;
+  }
+
+  /** Handles parked packets, oldest first, until the gate closes again. */
+  #replay(): void {
     const parked = this.#parked;
     if (parked === null) return;
     this.#parked = null;
-    this.#draining = all;
-    try {
-      for (let range = parked.shift(); range !== null; range = parked.shift()) {
-        this.decoder.replay(range.buffer, range.start, range.end);
-        this.client?.flushRun();
-        if (this.#closing) return;
-        const again = this.#parkedAgain();
-        if (again === null) continue;
-        again.append(parked);
-        return;
-      }
-    } finally {
-      this.#draining = false;
+    for (let range = parked.shift(); range !== null; range = parked.shift()) {
+      this.decoder.replay(range.buffer, range.start, range.end);
+      this.client?.flushRun();
+      if (this.#closing) return;
+      const again = this.#parkedAgain();
+      if (again === null) continue;
+      again.append(parked);
+      return;
     }
     this.resumeReading();
   }
@@ -358,4 +399,8 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
 }
 
 /** Reasons after which nothing more can be sent. */
-const TAKES_NOTHING: ReadonlySet<CloseReason> = new Set(['write_timeout', 'write_failed', 'outbound_overflow']);
+const TAKES_NOTHING: ReadonlySet<CloseReason> = new Set(['write_timeout', 'outbound_overflow']);
+
+function isWriteError(error: Error | null): boolean {
+  return (error as NodeJS.ErrnoException | null)?.syscall === 'write';
+}

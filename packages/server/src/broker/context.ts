@@ -5,6 +5,7 @@ import type { BrokerCounters } from './counters.ts';
 import type { BrokerOptions } from './options.ts';
 import type { OutboundContext } from './outbound.ts';
 import type { Authenticator, MessageRouter } from './ports.ts';
+import type { Realms } from './realm.ts';
 import type { RetainedStore } from './retained-store.ts';
 
 /** A sum of bytes that several parts add to. */
@@ -18,6 +19,7 @@ export interface BrokerContext extends OutboundContext {
   readonly topicLimits: TopicLimits;
   readonly clock: Clock;
   readonly counters: BrokerCounters;
+  readonly realms: Realms;
   readonly retained: RetainedStore;
   readonly router: MessageRouter;
   readonly authenticator: Authenticator;

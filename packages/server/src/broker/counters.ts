@@ -15,6 +15,8 @@ export type DropReason =
   | 'not_authorized'
   /** No room for another retained message; it was delivered, not retained. */
   | 'retained_full'
+  /** QoS 0, still waiting for the node to have room when its publisher was closed. */
+  | 'publisher_gone'
   /** Its message expiry interval ran out while it waited. */
   | 'expired'
   /** The session ended with messages in its queue. */

@@ -7,6 +7,7 @@ const scene = () => {
   const flow = new FlowControl(
     { highWaterBytes: 100, lowWaterBytes: 50, maxStalledBytes: 1000 },
     new Turn((run) => turns.push(run)),
+    () => {},
   );
   const endTurn = () => {
     for (const run of turns.splice(0)) run();

@@ -10,7 +10,7 @@ export interface WaitingPublisher {
 export interface StalledReceiver {
   /** Clock milliseconds since when it has taken nothing. */
   readonly lastProgressMs: number;
-  /** Closes it, to free what it holds. */
+  /** Closes it at once, to free what it holds. */
   closeStalled(): void;
 }
 
@@ -33,9 +33,16 @@ export class FlowControl implements TurnTask {
   readonly #waiting = new Set<WaitingPublisher>();
   readonly #stalled = new Set<StalledReceiver>();
   readonly #turn: Turn;
-  #opening = false;
+  readonly #stallStuck: () => void;
+  #scheduled = false;
 
-  constructor(options: { highWaterBytes: number; lowWaterBytes: number; maxStalledBytes: number }, turn: Turn) {
+  /** @param stallStuck calls `stall` for receivers that have taken nothing for a moment; asked before the gate closes */
+  constructor(
+    options: { highWaterBytes: number; lowWaterBytes: number; maxStalledBytes: number },
+    turn: Turn,
+    stallStuck: () => void,
+  ) {
+    this.#stallStuck = stallStuck;
     this.#turn = turn;
     this.#highWaterBytes = options.highWaterBytes;
     this.#lowWaterBytes = options.lowWaterBytes;
@@ -48,21 +55,23 @@ export class FlowControl implements TurnTask {
 
   hold(bytes: number): void {
     this.heldBytes += bytes;
+    if (this.heldBytes <= this.#highWaterBytes || this.closed) return;
+    // Publishers wait for receivers that are slow, not for those that are stuck.
+    this.#stallStuck();
     if (this.heldBytes > this.#highWaterBytes) this.closed = true;
   }
 
   release(bytes: number): void {
     this.heldBytes -= bytes;
-    if (!this.closed || this.#opening || this.heldBytes > this.#lowWaterBytes) return;
     // At the end of the turn: whoever releases may be in the middle of a publisher's packets.
-    this.#opening = true;
-    this.#turn.atEnd(this);
+    if (this.closed && this.heldBytes <= this.#lowWaterBytes) this.#schedule();
   }
 
   /** More bytes for a receiver that is already stalled. */
   holdStalled(bytes: number): void {
     this.stalledBytes += bytes;
-    while (this.stalledBytes > this.#maxStalledBytes && this.#closeLongestStalled());
+    // At the end of the turn: whoever holds may be in the middle of a packet, and a close brings a will with it.
+    if (this.stalledBytes > this.#maxStalledBytes) this.#schedule();
   }
 
   releaseStalled(bytes: number): void {
@@ -78,7 +87,7 @@ export class FlowControl implements TurnTask {
 
   /** Moves them back: it reads again, or is gone. */
   unstall(receiver: StalledReceiver, bytes: number): void {
-    if (!this.#stalled.delete(receiver)) return;
+    this.#stalled.delete(receiver);
     this.releaseStalled(bytes);
     this.hold(bytes);
   }
@@ -91,10 +100,11 @@ export class FlowControl implements TurnTask {
     this.#waiting.delete(publisher);
   }
 
-  /** Lets publishers go on, oldest first, until the gate closes again. */
+  /** Closes receivers until stalled bytes are in bounds; lets publishers go on, oldest first, until the gate closes again. */
   endOfTurn(): void {
-    this.#opening = false;
-    if (this.heldBytes > this.#lowWaterBytes) return;
+    this.#scheduled = false;
+    while (this.stalledBytes > this.#maxStalledBytes && this.#closeLongestStalled());
+    if (!this.closed || this.heldBytes > this.#lowWaterBytes) return;
     this.closed = false;
     for (const publisher of this.#waiting) {
       if (this.closed) break;
@@ -103,14 +113,20 @@ export class FlowControl implements TurnTask {
     }
   }
 
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#turn.atEnd(this);
+  }
+
   #closeLongestStalled(): boolean {
     let longest: StalledReceiver | null = null;
     for (const receiver of this.#stalled) {
       if (longest === null || receiver.lastProgressMs < longest.lastProgressMs) longest = receiver;
     }
     if (longest === null) return false;
-    const before = this.stalledBytes;
+    this.#stalled.delete(longest);
     longest.closeStalled();
-    return this.stalledBytes < before;
+    return true;
   }
 }

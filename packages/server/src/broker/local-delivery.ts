@@ -1,4 +1,5 @@
 import type { Qos } from '@plexus/protocol';
+import type { ByteAccount } from './context.ts';
 import { EncodedMessage } from './encoded-message.ts';
 import type { Message } from './message.ts';
 import type { BrokerOptions } from './options.ts';
@@ -9,10 +10,13 @@ import type { CommitTarget } from './session-store.ts';
 
 /** Hands messages to the sessions of this node that want them. */
 export class LocalDelivery {
-  readonly #options: Pick<BrokerOptions, 'queueFull'>;
+  readonly #options: Pick<BrokerOptions, 'queueFull' | 'maxTotalQueuedBytes'>;
+  readonly #queuedBytes: ByteAccount;
 
-  constructor(options: Pick<BrokerOptions, 'queueFull'>) {
+  /** @param queuedBytes bytes in the queues and windows of all sessions */
+  constructor(options: Pick<BrokerOptions, 'queueFull' | 'maxTotalQueuedBytes'>, queuedBytes: ByteAccount) {
     this.#options = options;
+    this.#queuedBytes = queuedBytes;
   }
 
   /** QoS 0 goes to connected clients only. */
@@ -30,7 +34,17 @@ export class LocalDelivery {
    * that goes to nobody: the publisher is refused before any acknowledgement.
    */
   admits(realm: Realm, message: Message): boolean {
-    return this.#options.queueFull !== 'reject' || allHaveRoom(realm.route(message.topic).targets, message);
+    if (this.#options.queueFull !== 'reject') return true;
+    const targets = realm.route(message.topic).targets;
+    const cost = message.costBytes;
+    let total = this.#queuedBytes.total;
+    for (let i = 0; i < targets.length; i++) {
+      const target = targets[i]!;
+      if (grantedQos(target, message) === 0 || skips(target, message)) continue;
+      total += cost;
+      if (total > this.#options.maxTotalQueuedBytes || !target.session.hasRoomFor(message)) return false;
+    }
+    return true;
   }
 
   /** @returns how many sessions match */
@@ -51,14 +65,6 @@ export class LocalDelivery {
     }
     return matched;
   }
-}
-
-function allHaveRoom(targets: readonly Target[], message: Message): boolean {
-  for (let i = 0; i < targets.length; i++) {
-    const target = targets[i]!;
-    if (grantedQos(target, message) > 0 && !skips(target, message) && !target.session.hasRoomFor(message)) return false;
-  }
-  return true;
 }
 
 function grantedQos(target: Target, message: Message): Qos {

@@ -1,6 +1,9 @@
 import type { Message } from './message.ts';
 import type { RetainedStore } from './retained-store.ts';
 
+/** What a level of a topic costs that no other topic shares, roughly: a node and its map. */
+const LEVEL_BYTES = 250;
+
 class TopicNode {
   children: Map<string, TopicNode> | null = null;
   message: Message | null = null;
@@ -12,16 +15,18 @@ export class MemoryRetainedStore implements RetainedStore {
   bytes = 0;
   readonly #limits: { maxRetainedMessages: number; maxRetainedBytes: number };
   readonly #realms = new Map<string, TopicNode>();
+  /** Those that expire some day, with their realm; looked at in turn. */
+  readonly #expiring = new Map<Message, string>();
 
   constructor(limits: { maxRetainedMessages: number; maxRetainedBytes: number }) {
     this.#limits = limits;
   }
 
   fits(realm: string, message: Message): boolean {
-    const earlier = this.#find(realm, message.topic.name.split('/'))?.message ?? null;
+    const earlier = this.get(realm, message.topic.name);
     return (
       this.messages + (earlier === null ? 1 : 0) <= this.#limits.maxRetainedMessages &&
-      this.bytes + message.costBytes - (earlier?.costBytes ?? 0) <= this.#limits.maxRetainedBytes
+      this.bytes + costOf(message) - costOf(earlier) <= this.#limits.maxRetainedBytes
     );
   }
 
@@ -30,9 +35,15 @@ export class MemoryRetainedStore implements RetainedStore {
     message.compact();
     const node = this.#make(realm, message.topic.name.split('/'));
     if (node.message === null) this.messages++;
-    this.bytes += message.costBytes - (node.message?.costBytes ?? 0);
+    else this.#expiring.delete(node.message);
+    this.bytes += costOf(message) - costOf(node.message);
     node.message = message;
+    if (message.expiresAtMs !== Number.POSITIVE_INFINITY) this.#expiring.set(message, realm);
     return true;
+  }
+
+  get(realm: string, topic: string): Message | null {
+    return this.#find(realm, topic.split('/'))?.message ?? null;
   }
 
   delete(realm: string, topic: string): boolean {
@@ -40,9 +51,20 @@ export class MemoryRetainedStore implements RetainedStore {
     return root !== undefined && this.#delete(root, topic.split('/'), 0);
   }
 
-  *match(realm: string, filter: string): Generator<Message, void, void> {
+  *match(realm: string, filter: string): Generator<string, void, void> {
     const root = this.#realms.get(realm);
     if (root !== undefined) yield* matching(root, filter.split('/'), 0, true);
+  }
+
+  expire(wallMs: number, most: number): void {
+    let left = Math.min(most, this.#expiring.size);
+    for (const [message, realm] of this.#expiring) {
+      if (left-- === 0) return;
+      // To the end of the line, for the next time around.
+      this.#expiring.delete(message);
+      if (message.expiresAtMs > wallMs) this.#expiring.set(message, realm);
+      else this.delete(realm, message.topic.name);
+    }
   }
 
   #find(realm: string, levels: string[]): TopicNode | null {
@@ -65,7 +87,8 @@ export class MemoryRetainedStore implements RetainedStore {
     if (depth === levels.length) {
       if (node.message === null) return false;
       this.messages--;
-      this.bytes -= node.message.costBytes;
+      this.bytes -= costOf(node.message);
+      this.#expiring.delete(node.message);
       node.message = null;
       return true;
     }
@@ -80,6 +103,10 @@ export class MemoryRetainedStore implements RetainedStore {
   }
 }
 
+function costOf(message: Message | null): number {
+  return message === null ? 0 : message.costBytes + message.topic.levels * LEVEL_BYTES;
+}
+
 function childOf(nodes: Map<string, TopicNode>, level: string): TopicNode {
   let child = nodes.get(level);
   if (child === undefined) {
@@ -90,14 +117,14 @@ function childOf(nodes: Map<string, TopicNode>, level: string): TopicNode {
 }
 
 /** @param top whether `node` is the root, whose children are the first levels of topics; it has no message itself */
-function* matching(node: TopicNode, filter: string[], depth: number, top: boolean): Generator<Message, void, void> {
+function* matching(node: TopicNode, filter: string[], depth: number, top: boolean): Generator<string, void, void> {
   if (depth === filter.length) {
-    if (node.message !== null) yield node.message;
+    if (node.message !== null) yield node.message.topic.name;
     return;
   }
   const wanted = filter[depth]!;
   // `a/#` includes `a` itself, MQTT 5.0 §4.7.1.2.
-  if (wanted === '#' && node.message !== null) yield node.message;
+  if (wanted === '#' && node.message !== null) yield node.message.topic.name;
   if (wanted !== '+' && wanted !== '#') {
     const child = node.children?.get(wanted);
     if (child !== undefined) yield* matching(child, filter, depth + 1, false);

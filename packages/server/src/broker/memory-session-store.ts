@@ -11,12 +11,15 @@ class MemorySession implements SessionState {
   readonly clientId: string;
   readonly createdAtMs: number;
   expiryS: number;
+  expiresAtMs: number | null = null;
+  queuedBytes = 0;
   heldBytes = 0;
   #subscriptions: Map<string, SubscribeRequest> | null = null;
   #queue: Fifo<Delivery> | null = null;
   #window: DeliveryWindow | null = null;
   #received: Set<number> | null = null;
   #sequence = 0;
+  #compactedTo = 0;
 
   constructor(realm: string, clientId: string, createdAtMs: number, expiryS: number) {
     this.realm = realm;
@@ -27,6 +30,10 @@ class MemorySession implements SessionState {
 
   setExpiry(seconds: number): void {
     this.expiryS = seconds;
+  }
+
+  setExpiresAt(wallMs: number | null): void {
+    this.expiresAtMs = wallMs;
   }
 
   get subscriptions(): ReadonlyMap<string, SubscribeRequest> {
@@ -55,6 +62,7 @@ class MemorySession implements SessionState {
   enqueue(message: Message, qos: 1 | 2, retain: boolean): void {
     this.#queue ??= new Fifo();
     this.#queue.push(new Delivery(message, qos, retain, this.#sequence++));
+    this.queuedBytes += message.costBytes;
     this.heldBytes += message.costBytes;
   }
 
@@ -64,6 +72,7 @@ class MemorySession implements SessionState {
 
   send(): Delivery {
     const delivery = this.#queue!.shift()!;
+    this.queuedBytes -= delivery.message!.costBytes;
     delivery.state = delivery.qos === 1 ? DeliveryState.AwaitPuback : DeliveryState.AwaitPubrec;
     this.#window ??= new DeliveryWindow();
     this.#window.add(delivery);
@@ -72,8 +81,39 @@ class MemorySession implements SessionState {
 
   drop(which: 'oldest' | 'newest'): Delivery | null {
     const delivery = (which === 'oldest' ? this.#queue?.shift() : this.#queue?.pop()) ?? null;
-    if (delivery !== null) this.#letGo(delivery);
+    if (delivery !== null) {
+      this.queuedBytes -= delivery.message!.costBytes;
+      this.#letGo(delivery);
+    }
     return delivery;
+  }
+
+  dropExpired(wallMs: number): number {
+    const queue = this.#queue;
+    if (queue === null) return 0;
+    const before = queue.length;
+    for (let left = before; left > 0; left--) {
+      const delivery = queue.shift()!;
+      if (delivery.message!.expiresAtMs > wallMs) queue.push(delivery);
+      else {
+        this.queuedBytes -= delivery.message!.costBytes;
+        this.#letGo(delivery);
+      }
+    }
+    return before - queue.length;
+  }
+
+  compact(): void {
+    // What was looked at before is compact already; a stuck window costs nothing.
+    if (this.#window === null || this.#compactedTo === this.#sequence) return;
+    this.#compactedTo = this.#sequence;
+    for (const delivery of this.#window) delivery.message?.compact();
+  }
+
+  get undelivered(): number {
+    let count = this.queuedMessages;
+    if (this.#window !== null) for (const delivery of this.#window) if (delivery.message !== null) count++;
+    return count;
   }
 
   find(packetId: number): Delivery | null {
@@ -110,6 +150,15 @@ class MemorySession implements SessionState {
     return this.#received?.delete(packetId) ?? false;
   }
 
+  clear(): void {
+    this.#queue = null;
+    this.#window = null;
+    this.#received = null;
+    this.#subscriptions = null;
+    this.queuedBytes = 0;
+    this.heldBytes = 0;
+  }
+
   get received(): number {
     return this.#received?.size ?? 0;
   }
@@ -140,7 +189,9 @@ export class MemorySessionStore implements SessionStore {
   }
 
   remove(session: SessionState): void {
-    this.#sessions.delete(key(session.realm, session.clientId));
+    if (!this.#sessions.delete(key(session.realm, session.clientId))) return;
+    // Cached routes may keep the object for a while; not what was in it.
+    (session as MemorySession).clear();
   }
 
   list(): Iterable<SessionState> {

@@ -19,7 +19,7 @@ export class Message {
   readonly retain: boolean;
   /** Client id of the publisher, for subscriptions with *no local*; null when the node itself published. */
   readonly publisher: string | null;
-  /** Clock milliseconds at which it expires, or Infinity. */
+  /** Wall clock, milliseconds, at which it expires, or Infinity. The wall clock, because a message may outlive the process. */
   readonly expiresAtMs: number;
   buffer: Uint8Array;
   /** MQTT 5 properties without their length prefix; may be empty. */
@@ -53,8 +53,8 @@ export class Message {
   }
 
   /** A message that shares the view's buffer. */
-  static fromView(view: PublishView, topic: RecentTopic, publisher: string, nowMs: number): Message {
-    const expiresAtMs = view.messageExpiryS < 0 ? Number.POSITIVE_INFINITY : nowMs + view.messageExpiryS * 1000;
+  static fromView(view: PublishView, topic: RecentTopic, publisher: string, clock: { wallMs(): number }): Message {
+    const expiresAtMs = view.messageExpiryS < 0 ? Number.POSITIVE_INFINITY : clock.wallMs() + view.messageExpiryS * 1000;
     return new Message(
       topic,
       view.qos,

@@ -11,6 +11,7 @@ export interface BrokerOptions {
   readonly maxTopicBytes: number;
   readonly maxTopicLevels: number;
   readonly maxSubscriptionsPerClient: number;
+  readonly maxSubscriptions: number;
   readonly maxInFlight: number;
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;

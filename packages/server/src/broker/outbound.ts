@@ -1,4 +1,4 @@
-import { copyBytes } from '@plexus/protocol';
+import { copyBytes, ownBytes } from '@plexus/protocol';
 import type { Turn, TurnTask } from '../lib/turn.ts';
 import { type ChunkPool, LARGE_CHUNK_BYTES, SMALL_CHUNK_BYTES } from './chunk-pool.ts';
 import type { FlowControl, StalledReceiver } from './flow-control.ts';
@@ -8,8 +8,17 @@ import type { Transport } from './transport.ts';
 export const SHARE_FROM_BYTES = 2048;
 /** Waiting bytes that leave at once, without waiting for the end of the turn. */
 const FLUSH_AT_BYTES = 128 * 1024;
-/** At most this much per write, so that a slow receiver's progress is seen. */
-const WRITE_BYTES = 256 * 1024;
+/**
+ * Bytes per write. Progress shows only when a write was taken whole, so a receiver that takes its time gets small ones, and
+ * one that keeps up large ones.
+ */
+const MIN_WRITE_BYTES = 16 * 1024;
+const FIRST_WRITE_BYTES = 64 * 1024;
+const MAX_WRITE_BYTES = 256 * 1024;
+/** A write that took longer than this was slow; one that took less than a quarter of it, quick. */
+const SLOW_WRITE_MS = 200;
+/** A range is shared only if it is at least this part of the memory that it keeps alive. */
+const MIN_SHARED_PART = 1 / 8;
 const WRITE_SLICES = 64;
 
 /** What an outbound needs of the connection it serves. */
@@ -30,7 +39,7 @@ export interface OutboundContext {
 }
 
 class Slice {
-  readonly buffer: Uint8Array;
+  buffer: Uint8Array;
   start: number;
   end: number;
 
@@ -38,6 +47,15 @@ class Slice {
     this.buffer = buffer;
     this.start = start;
     this.end = end;
+  }
+
+  /** Copies the range out of a buffer more than twice its size, except out of `chunk`, which is still being filled. */
+  own(chunk: Uint8Array | null): void {
+    const length = this.end - this.start;
+    if (this.buffer === chunk || this.buffer.length <= length * 2) return;
+    this.buffer = ownBytes(this.buffer, this.start, this.end);
+    this.start = 0;
+    this.end = length;
   }
 }
 
@@ -71,6 +89,8 @@ export class Outbound implements StalledReceiver, TurnTask {
   #chunks: Uint8Array[] = [];
   /** The write under way: 0 bytes if there is none. */
   #writingBytes = 0;
+  #writeStartedMs = 0;
+  #writeBytes = FIRST_WRITE_BYTES;
   #writing: Uint8Array[] = [];
   #writingChunks: Uint8Array[] = [];
 
@@ -87,6 +107,10 @@ export class Outbound implements StalledReceiver, TurnTask {
     if (length < SHARE_FROM_BYTES) {
       const at = this.reserve(length);
       copyBytes(this.#chunk!, at, buffer, start, end);
+      return;
+    }
+    if (length < buffer.length * MIN_SHARED_PART) {
+      this.push(ownBytes(buffer, start, end), 0, length);
       return;
     }
     if (this.#waitingBytes >= FLUSH_AT_BYTES) this.flush();
@@ -140,15 +164,16 @@ export class Outbound implements StalledReceiver, TurnTask {
         this.#head = 0;
       }
     }
+    this.#writeStartedMs = this.#context.now();
     this.#transport.write(this.#writing, count);
   }
 
   #takeSlices(): number {
     let count = 0;
     let bytes = 0;
-    while (this.#head < this.#slices.length && count < WRITE_SLICES && bytes < WRITE_BYTES) {
+    while (this.#head < this.#slices.length && count < WRITE_SLICES && bytes < this.#writeBytes) {
       const slice = this.#slices[this.#head]!;
-      const end = Math.min(slice.end, slice.start + WRITE_BYTES - bytes);
+      const end = Math.min(slice.end, slice.start + this.#writeBytes - bytes);
       this.#writing[count++] = slice.buffer.subarray(slice.start, end);
       bytes += end - slice.start;
       slice.start = end;
@@ -168,6 +193,7 @@ export class Outbound implements StalledReceiver, TurnTask {
     for (let i = 0; i < this.#writingChunks.length; i++) this.#context.chunks.release(this.#writingChunks[i]!);
     this.#writingChunks.length = 0;
     this.lastProgressMs = this.#context.now();
+    this.#adaptWrites(this.lastProgressMs - this.#writeStartedMs);
     this.bytesOut += bytes;
     this.#unstall();
     this.bytes -= bytes;
@@ -177,10 +203,16 @@ export class Outbound implements StalledReceiver, TurnTask {
     this.#context.flow.release(bytes);
   }
 
-  /** Counts the bytes as stalled when nothing was taken for `afterMs`. */
+  #adaptWrites(tookMs: number): void {
+    if (tookMs > SLOW_WRITE_MS) this.#writeBytes = MIN_WRITE_BYTES;
+    else if (tookMs < SLOW_WRITE_MS / 4 && this.#writeBytes < MAX_WRITE_BYTES) this.#writeBytes *= 2;
+  }
+
+  /** Counts the bytes as stalled when nothing was taken for `afterMs`. What waits moves out of buffers larger than it. */
   checkStall(nowMs: number, afterMs: number): void {
     if (this.stalled || this.bytes === 0 || nowMs - this.lastProgressMs < afterMs) return;
     this.stalled = true;
+    for (let i = this.#head; i < this.#slices.length; i++) this.#slices[i]!.own(this.#chunk);
     this.#context.flow.stall(this, this.bytes);
   }
 

@@ -1,3 +1,5 @@
+import type { PublishView } from '@plexus/protocol';
+
 /** Whole packets where they lie in a read buffer. */
 export interface PacketRange {
   readonly buffer: Uint8Array;
@@ -8,10 +10,13 @@ export interface PacketRange {
 /** PUBLISH packets set aside until the node has room, in order; consecutive ones are one range. */
 export class ParkedPackets {
   bytes = 0;
+  /** Those at QoS 0: nobody sends them again. */
+  unacknowledgeable = 0;
   #ranges: PacketRange[] = [];
 
-  add(buffer: Uint8Array, start: number, end: number): void {
+  add({ buffer, start, end, qos }: PublishView): void {
     this.bytes += end - start;
+    if (qos === 0) this.unacknowledgeable++;
     const last = this.#ranges[this.#ranges.length - 1];
     if (last !== undefined && last.buffer === buffer && last.end === start) last.end = end;
     else this.#ranges.push({ buffer, start, end });
@@ -29,5 +34,6 @@ export class ParkedPackets {
   append(others: ParkedPackets): void {
     this.#ranges.push(...others.#ranges);
     this.bytes += others.bytes;
+    this.unacknowledgeable += others.unacknowledgeable;
   }
 }

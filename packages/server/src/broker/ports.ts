@@ -23,9 +23,16 @@ export interface Identity {
   readonly username: string | null;
 }
 
-export type AuthResult = Identity | 'bad_credentials' | 'not_authorized';
+export type AuthResult = Identity | 'bad_credentials' | 'not_authorized' | 'server_busy';
 
 export interface Authenticator {
-  /** A promise only where there is something to wait for. */
-  authenticate(username: string | null, password: Uint8Array | null): AuthResult | Promise<AuthResult>;
+  /**
+   * A promise only where there is something to wait for.
+   * @param wanted whether anybody still waits; asked before work that takes long
+   */
+  authenticate(
+    username: string | null,
+    password: Uint8Array | null,
+    wanted: () => boolean,
+  ): AuthResult | Promise<AuthResult>;
 }

@@ -1,4 +1,5 @@
-import { AckSlots } from './ack-slots.ts';
+import { Reason } from '@plexus/protocol';
+import { Ack, AckSlots } from './ack-slots.ts';
 import type { BrokerContext } from './context.ts';
 import type { Message } from './message.ts';
 import type { Realm } from './realm.ts';
@@ -15,7 +16,7 @@ export class ProgramPublisher implements CommitTarget {
   constructor(context: BrokerContext) {
     this.#context = context;
     this.slots = new AckSlots({
-      writeAcknowledgement: (_packetId, _qos, reason) => this.#waiting.shift()!(reason),
+      writeAcknowledgement: (_packetId, _ack, reason) => this.#waiting.shift()!(reason),
     });
   }
 
@@ -24,9 +25,15 @@ export class ProgramPublisher implements CommitTarget {
     if (message.qos === 0) return Promise.resolve(this.#context.router.publish(realm, message, null));
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
-      this.slot = this.slots.take(0, 1);
+      this.slot = this.slots.take(0, Ack.Puback);
       const slot = this.slot;
-      this.slots.meet(slot, this.#context.router.publish(realm, message, this));
+      let reason: number = Reason.UnspecifiedError;
+      try {
+        reason = this.#context.router.publish(realm, message, this);
+      } finally {
+        // Also when the router fails: who comes later must not wait for this slot.
+        this.slots.meet(slot, reason);
+      }
     });
   }
 }

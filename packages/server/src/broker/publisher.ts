@@ -1,5 +1,5 @@
 import { PacketError, type PublishView, Reason, type RecentTopic } from '@plexus/protocol';
-import { AckSlots, type AckWriter } from './ack-slots.ts';
+import { Ack, AckSlots, type AckWriter } from './ack-slots.ts';
 import type { BrokerContext } from './context.ts';
 import { Message } from './message.ts';
 import { PublishRun } from './publish-run.ts';
@@ -22,6 +22,8 @@ export class Publisher implements CommitTarget {
   readonly #session: Session;
   readonly #version: 4 | 5;
   #run: PublishRun | null = null;
+  /** QoS 2 packet ids of this connection without a PUBREL. */
+  #unreleased: Set<number> | null = null;
 
   constructor(context: BrokerContext, session: Session, version: 4 | 5, writer: AckWriter) {
     this.#context = context;
@@ -57,9 +59,12 @@ export class Publisher implements CommitTarget {
     this.#context.router.publishRun(this.#session.realm, run);
   }
 
-  /** @returns whether the packet id was known [MQTT-4.3.3-11] */
-  release(packetId: number): boolean {
-    return this.#session.state.forget(packetId);
+  /** Handles a PUBREL; the PUBCOMP waits for what a durable session has to commit. */
+  release(packetId: number): void {
+    this.slot = this.slots.take(packetId, Ack.Pubcomp);
+    this.#unreleased?.delete(packetId);
+    const known = this.#session.state.forget(packetId, this);
+    this.slots.meet(this.slot, known ? Reason.Success : Reason.PacketIdentifierNotFound);
   }
 
   #topicOf(view: PublishView): RecentTopic {
@@ -76,35 +81,46 @@ export class Publisher implements CommitTarget {
   }
 
   #publishAcknowledged(view: PublishView, topic: RecentTopic, qos: 1 | 2): void {
-    const state = this.#session.state;
-    // [MQTT-4.3.3-10]: a packet id that was not released yet is the same message once more, and is only acknowledged.
-    const isNew = qos === 1 || state.receive(view.packetId, null);
-    const slot = this.slots.take(view.packetId, qos);
-    let reason: number = Reason.Success;
-    if (isNew) {
-      this.#checkReceiveMaximum();
-      this.slot = slot;
-      if (!isForNodeOnly(topic)) {
-        reason = this.#context.router.publish(this.#session.realm, this.#message(view, topic), this);
-      } else {
-        this.#context.counters.drop('not_authorized', 1);
-        // [MQTT-3.3.5-2] of 3.1.1: acknowledge, or close; it cannot be said.
-        if (this.#version === 5) reason = Reason.NotAuthorized;
-      }
-      if (qos === 2 && reason >= Reason.UnspecifiedError) state.forget(view.packetId);
+    this.#checkReceiveMaximum(view.packetId, qos);
+    const slot = this.slots.take(view.packetId, qos === 1 ? Ack.Puback : Ack.Pubrec);
+    this.slot = slot;
+    let reason: number = Reason.UnspecifiedError;
+    try {
+      // [MQTT-4.3.3-10]: a packet id that was not released yet is the same message once more, and is only acknowledged.
+      if (qos === 1 || this.#session.state.receive(view.packetId, this)) reason = this.#route(view, topic);
+      else reason = Reason.Success;
+    } finally {
+      if (qos === 2) this.#noteUnreleased(view.packetId, reason);
+      this.slots.meet(slot, reason);
     }
-    this.slots.meet(slot, reason);
   }
 
-  /** [MQTT-3.3.4-7]: not more QoS 1 and 2 under way than the receive maximum of our CONNACK. */
-  #checkReceiveMaximum(): void {
+  #route(view: PublishView, topic: RecentTopic): number {
+    if (!isForNodeOnly(topic)) {
+      return this.#context.router.publish(this.#session.realm, this.#message(view, topic), this);
+    }
+    this.#context.counters.drop('not_authorized', 1);
+    // [MQTT-3.3.5-2] of 3.1.1: acknowledge, or close; it cannot be said.
+    return this.#version === 5 ? Reason.NotAuthorized : Reason.Success;
+  }
+
+  #noteUnreleased(packetId: number, reason: number): void {
+    this.#unreleased ??= new Set();
+    if (reason < Reason.UnspecifiedError) this.#unreleased.add(packetId);
+    // Refused, and so done with [MQTT-4.3.3-9]: the packet id is free again.
+    else this.#session.state.forget(packetId, null);
+  }
+
+  /** [MQTT-3.3.4-7]: not more QoS 1 and 2 under way on this connection than the receive maximum of our CONNACK. */
+  #checkReceiveMaximum(packetId: number, qos: 1 | 2): void {
     const limit = this.#version === 5 ? this.#context.options.maxInFlight : MAX_RECEIVE_MAXIMUM;
-    if (this.slots.pendingQos1 + this.#session.state.received <= limit) return;
+    if (this.slots.pendingQos1 + (this.#unreleased?.size ?? 0) < limit) return;
+    if (qos === 2 && this.#unreleased?.has(packetId) === true) return;
     throw new PacketError(Reason.ReceiveMaximumExceeded, `more than ${limit} PUBLISH under way [MQTT-3.3.4-7]`);
   }
 
   #message(view: PublishView, topic: RecentTopic): Message {
-    return Message.fromView(view, topic, this.#session.clientId, this.#context.now());
+    return Message.fromView(view, topic, this.#session.clientId, this.#context.clock);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type RecentTopic, SubscriptionTrie, type TopicLimits, TopicTable } from '@plexus/protocol';
+import { encodeUtf8, type RecentTopic, SubscriptionTrie, type TopicLimits, TopicTable } from '@plexus/protocol';
 import { InterestStamps } from './interest-stamps.ts';
 import { Route, Target } from './route.ts';
 import type { Session } from './session.ts';
@@ -22,7 +22,9 @@ export class Realm {
 
   constructor(name: string, limits: TopicLimits) {
     this.name = name;
-    this.topics = new TopicTable(RECENT_TOPICS, limits);
+    this.topics = new TopicTable(RECENT_TOPICS, limits, (topic) => {
+      this.#cachedTargets -= (topic.route as Route | null)?.targets.length ?? 0;
+    });
   }
 
   get subscriptions(): number {
@@ -42,6 +44,12 @@ export class Realm {
   /** The options of a subscription that stays were changed. */
   changed(subscription: Subscription): void {
     this.#stamps.changed(subscription.request.filter);
+  }
+
+  /** A topic by its name, which must be valid. */
+  topic(name: string): RecentTopic {
+    const bytes = encodeUtf8(name);
+    return this.topics.lookup(bytes, 0, bytes.length);
   }
 
   /** The local sessions that a message on `topic` goes to; found once and kept until a subscription changes it. */
@@ -101,6 +109,13 @@ export class Realms {
   /** The realm if it exists; for requests from outside, which must not make one. */
   find(name: string): Realm | null {
     return this.#realms.get(name) ?? null;
+  }
+
+  /** Of all realms together. */
+  get subscriptions(): number {
+    let count = 0;
+    for (const realm of this.#realms.values()) count += realm.subscriptions;
+    return count;
   }
 
   all(): Iterable<Realm> {

@@ -3,7 +3,7 @@ import type { Message } from './message.ts';
 /** The last retained message of each topic. Every implementation passes `retained-store.conformance.ts`. */
 export interface RetainedStore {
   readonly messages: number;
-  /** Sum of `costBytes`. */
+  /** Sum of what the messages and their topics take, roughly. */
   readonly bytes: number;
   /** Whether `set` would keep the message. */
   fits(realm: string, message: Message): boolean;
@@ -12,8 +12,12 @@ export interface RetainedStore {
   /** @returns whether there was one */
   delete(realm: string, topic: string): boolean;
   /**
-   * The retained messages whose topic matches `filter`. They are found as they are asked for: a change made meanwhile may be seen
-   * or not, but what is yielded is the topic's message at that moment.
+   * The topics that match `filter` and have a retained message. They are found as they are asked for: a change made
+   * meanwhile may be seen or not.
    */
-  match(realm: string, filter: string): Iterator<Message>;
+  match(realm: string, filter: string): Iterator<string>;
+  /** The retained message of a topic. */
+  get(realm: string, topic: string): Message | null;
+  /** Takes out messages whose expiry has passed; looks at `most` of them, and goes on from there the next time. */
+  expire(wallMs: number, most: number): void;
 }

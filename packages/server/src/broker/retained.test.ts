@@ -61,7 +61,7 @@ describe('a retained message', () => {
   ])('is found by the filter %s', (filter, expected) => {
     const broker = new TestBroker();
     for (const topic of ['a', 'a/b', 'a/b/c', 'a/$x', '/', '$x/y']) {
-      broker.retained.set('default', broker.broker.message(topic, Buffer.from('x'), { qos: 0, retain: true }));
+      broker.retained.set('default', broker.message(topic, 'x', { retain: true }));
     }
     const client = broker.client('s');
     client.subscribe(filter);

@@ -54,6 +54,9 @@ export interface SessionState {
   /** Seconds that it outlives its connection. 0: ends with it. */
   readonly expiryS: number;
   setExpiry(seconds: number): void;
+  /** Wall clock, milliseconds, at which it ends; null while it has a connection. */
+  readonly expiresAtMs: number | null;
+  setExpiresAt(wallMs: number | null): void;
 
   readonly subscriptions: ReadonlyMap<string, SubscribeRequest>;
   /** @returns whether the filter is new; an existing subscription is replaced */
@@ -61,9 +64,10 @@ export interface SessionState {
   /** @returns whether there was one */
   unsubscribe(filter: string): boolean;
 
-  /** Messages that wait for a place in the window, and their `costBytes`. */
+  /** Messages that wait for a place in the window, and the sum of their `costBytes`. */
   readonly queuedMessages: number;
-  /** Of the queue and the window. */
+  readonly queuedBytes: number;
+  /** `costBytes` of the queue and the window together. */
   readonly heldBytes: number;
   /** Messages sent and not yet acknowledged to the end. */
   readonly inFlight: number;
@@ -75,6 +79,12 @@ export interface SessionState {
   send(): Delivery;
   /** Takes the oldest or newest out of the queue. */
   drop(which: 'oldest' | 'newest'): Delivery | null;
+  /** Takes messages whose expiry has passed out of the queue. @returns how many */
+  dropExpired(wallMs: number): number;
+  /** Moves messages in flight out of buffers larger than they are. */
+  compact(): void;
+  /** Messages that the client does not have yet, queued or in flight. */
+  readonly undelivered: number;
   /** What is in flight under a packet id. */
   find(packetId: number): Delivery | null;
   /** PUBREC came: only the packet id is kept until PUBCOMP; the message's bytes are no longer held. */
@@ -87,7 +97,7 @@ export interface SessionState {
   /** Notes a QoS 2 packet id from the client. @returns false if it was noted before: a duplicate [MQTT-4.3.3-10] */
   receive(packetId: number, commit: CommitTarget | null): boolean;
   /** PUBREL came. @returns whether the packet id was noted */
-  forget(packetId: number): boolean;
+  forget(packetId: number, commit: CommitTarget | null): boolean;
   /** Packet ids noted. */
   readonly received: number;
 }
@@ -98,7 +108,8 @@ export interface SessionStore {
   get(realm: string, clientId: string): SessionState | null;
   /** A new, empty session; one of the same client id must have been removed before. */
   create(realm: string, clientId: string, expiryS: number): SessionState;
+  /** Forgets it, and all that it holds. */
   remove(session: SessionState): void;
-  /** All sessions in order of creation. */
+  /** All sessions in order of creation: what a node starts with. */
   list(): Iterable<SessionState>;
 }

@@ -23,6 +23,8 @@ export interface SessionConnection {
   sendDelivery(delivery: Delivery, dup: boolean): void;
   sendRelease(packetId: number): void;
   sendQos0(message: EncodedMessage, retain: boolean): void;
+  /** Whether `sendQos0` would send the message rather than drop it. */
+  hasRoomForQos0(message: Message): boolean;
   sendRun(run: PublishRun): void;
   close(reason: 'queue_full'): void;
 }
@@ -37,8 +39,6 @@ export class Session implements TurnTask {
   readonly realm: Realm;
   readonly state: SessionState;
   connection: SessionConnection | null = null;
-  /** Wall clock, milliseconds; Infinity while connected. */
-  expiresAtMs = Number.POSITIVE_INFINITY;
   /** Used by `Realm.route` while it puts a route together. */
   routeBuild = 0;
   routeIndex = 0;
@@ -50,6 +50,7 @@ export class Session implements TurnTask {
   #resend: Delivery[] | null = null;
   #resendAt = 0;
   #feeds: RetainedFeed[] = [];
+  #expiredDroppedMs = Number.NEGATIVE_INFINITY;
   #feedScheduled = false;
   #ended = false;
 
@@ -58,6 +59,7 @@ export class Session implements TurnTask {
     this.#context = context;
     this.realm = realm;
     this.state = state;
+    for (const request of state.subscriptions.values()) this.#register(request);
   }
 
   get clientId(): string {
@@ -67,15 +69,11 @@ export class Session implements TurnTask {
   /** @returns whether the subscription is new */
   subscribe(request: SubscribeRequest): boolean {
     const isNew = this.state.subscribe(request);
-    this.#subscriptions ??= new Map();
-    const known = this.#subscriptions.get(request.filter);
-    if (known !== undefined) {
+    const known = this.#subscriptions?.get(request.filter);
+    if (known === undefined) this.#register(request);
+    else {
       known.request = request;
       this.realm.changed(known);
-    } else {
-      const subscription = new Subscription(this, request);
-      this.#subscriptions.set(request.filter, subscription);
-      this.realm.add(subscription);
     }
     return isNew;
   }
@@ -94,23 +92,19 @@ export class Session implements TurnTask {
   /** Gives the client the retained messages that match, as fast as it takes them. */
   feedRetained(request: SubscribeRequest): void {
     this.#feeds = this.#feeds.filter((feed) => feed.filter !== request.filter);
-    this.#feeds.push(new RetainedFeed(request, this.#context.retained.match(this.realm.name, request.filter)));
+    this.#feeds.push(new RetainedFeed(request, this.#context.retained, this.realm.name));
     this.#scheduleFeed();
   }
 
   /** Whether another message fits into the queue, by its own bounds and the node's. */
   hasRoomFor(message: Message): boolean {
-    const { options, queuedBytes } = this.#context;
-    const cost = message.costBytes;
-    return (
-      this.state.queuedMessages < options.maxQueuedMessages &&
-      this.state.heldBytes + cost <= options.maxQueuedBytes &&
-      queuedBytes.total + cost <= options.maxTotalQueuedBytes
-    );
+    return this.#fits(message) || (this.#dropExpired() && this.#fits(message));
   }
 
   /** Takes a message at QoS 1 or 2. When there is no room, `queueFull` decides what goes. */
   deliver(message: Message, qos: 1 | 2, retain: boolean, commit: CommitTarget | null): void {
+    // Ended by what this very message did to an earlier target.
+    if (this.#ended) return;
     if (!this.hasRoomFor(message) && !this.#makeRoom(message)) return;
     this.#enqueue(message, qos, retain, commit);
     if (this.connection !== null) this.pump();
@@ -127,7 +121,7 @@ export class Session implements TurnTask {
     while (this.#outstanding < connection.window && connection.hasRoom) {
       const next = state.peek();
       if (next === null) break;
-      if (next.message!.expiresAtMs <= this.#context.now()) {
+      if (next.message!.expiresAtMs <= this.#context.clock.wallMs()) {
         this.#drop('oldest', 'expired');
       } else if (!connection.accepts(next.message!)) {
         this.#drop('oldest', 'too_large');
@@ -157,7 +151,7 @@ export class Session implements TurnTask {
 
   attach(connection: SessionConnection): void {
     this.connection = connection;
-    this.expiresAtMs = Number.POSITIVE_INFINITY;
+    this.state.setExpiresAt(null);
     this.#outstanding = 0;
     const unacknowledged = this.state.unacknowledged();
     this.#resend = unacknowledged.length > 0 ? unacknowledged : null;
@@ -171,10 +165,15 @@ export class Session implements TurnTask {
     this.compact();
   }
 
+  /** Called now and then: goes on with what waits for room that others have given back. */
+  tend(): void {
+    if (this.#feeds.length > 0) this.#scheduleFeed();
+    this.compact();
+  }
+
   /** Moves what is in flight out of read buffers: it has been there for a while. */
   compact(): void {
-    if (this.state.inFlight === 0) return;
-    for (const delivery of this.state.unacknowledged()) delivery.message?.compact();
+    this.state.compact();
   }
 
   /** Takes the session out of the realm for good. */
@@ -186,13 +185,42 @@ export class Session implements TurnTask {
     this.#feeds = [];
     const { counters, queuedBytes } = this.#context;
     queuedBytes.total -= this.state.heldBytes;
-    const lost = this.state.queuedMessages + this.state.inFlight;
+    const lost = this.state.undelivered;
     if (lost > 0) counters.drop('session_ended', lost);
   }
 
   endOfTurn(): void {
     this.#feedScheduled = false;
     this.#pumpFeeds();
+  }
+
+  #register(request: SubscribeRequest): void {
+    const subscription = new Subscription(this, request);
+    this.#subscriptions ??= new Map();
+    this.#subscriptions.set(request.filter, subscription);
+    this.realm.add(subscription);
+  }
+
+  #fits(message: Message): boolean {
+    const { options, queuedBytes } = this.#context;
+    const cost = message.costBytes;
+    return (
+      this.state.queuedMessages < options.maxQueuedMessages &&
+      this.state.heldBytes + cost <= options.maxQueuedBytes &&
+      queuedBytes.total + cost <= options.maxTotalQueuedBytes
+    );
+  }
+
+  /** Makes room by what nobody wants any more; looks through the queue once a second at most. */
+  #dropExpired(): boolean {
+    const now = this.#context.now();
+    if (now - this.#expiredDroppedMs < 1000 || this.state.queuedMessages === 0) return false;
+    this.#expiredDroppedMs = now;
+    const before = this.state.heldBytes;
+    const dropped = this.state.dropExpired(this.#context.clock.wallMs());
+    this.#context.queuedBytes.total += this.state.heldBytes - before;
+    if (dropped > 0) this.#context.counters.drop('expired', dropped);
+    return dropped > 0;
   }
 
   #enqueue(message: Message, qos: 1 | 2, retain: boolean, commit: CommitTarget | null): void {
@@ -217,7 +245,7 @@ export class Session implements TurnTask {
 
   #makeRoom(message: Message): boolean {
     const { options, counters } = this.#context;
-    if (options.queueFull === 'drop-oldest') {
+    if (options.queueFull === 'drop-oldest' && this.#couldFit(message)) {
       while (!this.hasRoomFor(message)) {
         if (this.#drop('oldest', 'queue_oldest')) continue;
         counters.drop('queue_newest', 1);
@@ -229,6 +257,15 @@ export class Session implements TurnTask {
     // `reject` comes here only for messages that nobody can be refused for, such as wills.
     counters.drop(options.queueFull === 'reject' ? 'refused' : 'queue_newest', 1);
     return false;
+  }
+
+  /** Whether it would fit if nothing waited here: else dropping what waits would only add to the loss. */
+  #couldFit(message: Message): boolean {
+    const { options, queuedBytes } = this.#context;
+    const withIt = message.costBytes - this.state.queuedBytes;
+    return (
+      this.state.heldBytes + withIt <= options.maxQueuedBytes && queuedBytes.total + withIt <= options.maxTotalQueuedBytes
+    );
   }
 
   #pumpResend(connection: SessionConnection): void {
@@ -269,17 +306,16 @@ export class Session implements TurnTask {
         return;
       }
       const feed = this.#feeds[0]!;
-      const message = feed.next(this.#context.now());
-      if (message === null) this.#feeds.shift();
-      else {
-        const qos = message.qos < feed.qos ? message.qos : feed.qos;
-        if (qos === 0) connection.sendQos0(new EncodedMessage(message), true);
-        else if (this.hasRoomFor(message)) this.deliver(message, qos, true, null);
-        else {
-          feed.back(message);
-          return;
-        }
+      const message = feed.peek(this.#context.clock.wallMs());
+      if (message === null) {
+        this.#feeds.shift();
+        continue;
       }
+      const qos = message.qos < feed.qos ? message.qos : feed.qos;
+      if (qos === 0 ? !connection.hasRoomForQos0(message) : !this.hasRoomFor(message)) return;
+      feed.advance();
+      if (qos === 0) connection.sendQos0(new EncodedMessage(message), true);
+      else this.deliver(message, qos, true, null);
     }
   }
 }

@@ -1,12 +1,16 @@
 import type { BrokerContext } from './context.ts';
-import type { Realm } from './realm.ts';
+import type { Realm, Realms } from './realm.ts';
 import { Session } from './session.ts';
-import type { SessionStore } from './session-store.ts';
+import type { SessionState, SessionStore } from './session-store.ts';
 import type { Wills } from './wills.ts';
+
+/** Session expiry interval that means *never*, MQTT 5.0 §3.1.2.11.2. */
+export const NEVER_S = 0xffff_ffff;
 
 /** The sessions of a node: opened with a connection, kept for their expiry interval without one, then ended. */
 export class Sessions {
   readonly #context: BrokerContext;
+  readonly #realms: Realms;
   readonly #store: SessionStore;
   readonly #wills: Wills;
   /** In order of creation. */
@@ -15,7 +19,8 @@ export class Sessions {
   /** Without a connection, in no particular order. */
   readonly #waiting = new Set<Session>();
 
-  constructor(context: BrokerContext, store: SessionStore, wills: Wills) {
+  constructor(context: BrokerContext, realms: Realms, store: SessionStore, wills: Wills) {
+    this.#realms = realms;
     this.#context = context;
     this.#store = store;
     this.#wills = wills;
@@ -47,11 +52,7 @@ export class Sessions {
       return { session: known, present: true };
     }
     if (known !== undefined) this.#end(known);
-    const state = this.#store.create(realm.name, clientId, expiryS);
-    const session = new Session(this.#context, realm, state, ++this.#numbers);
-    this.#all.set(session.number, session);
-    realm.sessions.set(clientId, session);
-    return { session, present: false };
+    return { session: this.#add(realm, this.#store.create(realm.name, clientId, expiryS)), present: false };
   }
 
   /** Its connection is gone. */
@@ -62,13 +63,32 @@ export class Sessions {
       this.#end(session);
       return;
     }
-    session.expiresAtMs = this.#context.now() + expiryS * 1000;
+    const leftMs = expiryS === NEVER_S ? Number.POSITIVE_INFINITY : expiryS * 1000;
+    session.state.setExpiresAt(this.#context.clock.wallMs() + leftMs);
     this.#waiting.add(session);
   }
 
+  /** Takes up the sessions that the store has kept; before the first connection. */
+  restore(): void {
+    for (const state of this.#store.list()) {
+      const session = this.#add(this.#realms.get(state.realm), state);
+      // One that was connected when the node ended has lost its connection then: its time begins now.
+      if (state.expiresAtMs === null) this.disconnected(session);
+      else this.#waiting.add(session);
+    }
+  }
+
   /** Ends what has expired; called now and then. */
-  expire(nowMs: number): void {
-    for (const session of this.#waiting) if (session.expiresAtMs <= nowMs) this.#end(session);
+  expire(): void {
+    const wallMs = this.#context.clock.wallMs();
+    for (const session of this.#waiting) if ((session.state.expiresAtMs ?? wallMs) <= wallMs) this.#end(session);
+  }
+
+  #add(realm: Realm, state: SessionState): Session {
+    const session = new Session(this.#context, realm, state, ++this.#numbers);
+    this.#all.set(session.number, session);
+    realm.sessions.set(state.clientId, session);
+    return session;
   }
 
   /** A will that still waits goes out with its session: MQTT 5.0 §3.1.3.2.2. */

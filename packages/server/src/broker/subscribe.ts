@@ -35,8 +35,10 @@ function subscribeOne(context: BrokerContext, { session }: ConnectedClient, requ
   if (request.filter.startsWith('$share/')) return Reason.SharedSubscriptionsNotSupported;
   if (topicFilterProblem(request.filter, context.topicLimits) !== null) return Reason.TopicFilterInvalid;
   const subscriptions = session.state.subscriptions;
-  if (!subscriptions.has(request.filter) && subscriptions.size >= context.options.maxSubscriptionsPerClient) {
-    return Reason.QuotaExceeded;
+  if (!subscriptions.has(request.filter)) {
+    const { maxSubscriptionsPerClient, maxSubscriptions } = context.options;
+    const full = subscriptions.size >= maxSubscriptionsPerClient || context.realms.subscriptions >= maxSubscriptions;
+    if (full) return Reason.QuotaExceeded;
   }
   const isNew = session.subscribe(request);
   // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]

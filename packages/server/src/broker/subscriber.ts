@@ -79,6 +79,10 @@ export class Subscriber implements SessionConnection {
     else this.#pushQos0(bytes, 0, bytes.length, 1);
   }
 
+  hasRoomForQos0(message: Message): boolean {
+    return this.#outbound.bytes + this.#sizeOf(message, 0) <= this.#context.options.outboundBufferBytes;
+  }
+
   sendDelivery(delivery: Delivery, dup: boolean): void {
     const message = delivery.message!;
     const qos = delivery.qos as 1 | 2;

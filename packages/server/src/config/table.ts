@@ -78,6 +78,7 @@ export const OPTIONS = {
   maxTopicBytes: int({ default: 1024, unit: 'bytes', min: 1, max: 65_535, help: 'Longest topic or topic filter.' }),
   maxTopicLevels: int({ default: 100, min: 1, max: 65_535, help: 'Most levels of a topic or topic filter.' }),
   maxSubscriptionsPerClient: int({ default: 1000, ...COUNT, help: 'Subscriptions of one session.' }),
+  maxSubscriptions: int({ default: 1_000_000, ...COUNT, help: 'Subscriptions of all sessions together.' }),
   maxInFlight: int({
     default: 1024,
     min: 1,

@@ -1,9 +1,11 @@
+import type { Qos } from '@plexus/protocol';
 import { Broker, SWEEP_MS } from '../broker/broker.ts';
 import type { ConnectedClient } from '../broker/connected-client.ts';
 import { BrokerCounters, type DropReason } from '../broker/counters.ts';
 import { LocalDelivery } from '../broker/local-delivery.ts';
 import { MemoryRetainedStore } from '../broker/memory-retained-store.ts';
 import { MemorySessionStore } from '../broker/memory-session-store.ts';
+import { Message } from '../broker/message.ts';
 import type { BrokerOptions } from '../broker/options.ts';
 import type { Authenticator } from '../broker/ports.ts';
 import type { Session } from '../broker/session.ts';
@@ -37,6 +39,7 @@ export class TestBroker implements Host {
   constructor({ authenticator = ANONYMOUS, ...overrides }: TestBrokerOptions = {}) {
     const options: BrokerOptions = { ...DEFAULTS, ...overrides };
     const counters = new BrokerCounters();
+    const queuedBytes = { total: 0 };
     // Anything that the broker itself calls a fault is one.
     const log = createLogger({ level: 'error', destination: { write: (line) => void this.#faults.push(line) } });
     this.retained = new MemoryRetainedStore(options);
@@ -49,11 +52,12 @@ export class TestBroker implements Host {
         retained: this.retained,
         sessions: new MemorySessionStore(() => this.clock.wallMs()),
         counters,
+        queuedBytes,
         newClientId: () => `assigned-${++this.#assigned}`,
         log,
         limitedLog: rateLimited(log, this.clock),
       },
-      new Router(new LocalDelivery(options), this.retained, counters),
+      new Router(new LocalDelivery(options, queuedBytes), this.retained, counters),
     );
     this.clock.setInterval(() => this.broker.sweep(), SWEEP_MS);
   }
@@ -131,8 +135,9 @@ export class TestBroker implements Host {
   }
 
   /** Publishes what a program hands to the node. */
-  message(topic: string, payload: string) {
-    return this.broker.message(topic, Buffer.from(payload), { qos: 0, retain: false });
+  message(topic: string, payload: string, options: { qos?: Qos; retain?: boolean } = {}): Message {
+    const realm = this.broker.realms.get('default');
+    return Message.of(realm.topic(topic), Buffer.from(payload), { qos: 0, retain: false, ...options });
   }
 
   #forgetClosed(): void {

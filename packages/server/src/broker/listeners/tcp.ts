@@ -24,8 +24,11 @@ export class TcpListener implements Listener {
   start(): Promise<number> {
     const { host, port, backlog } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) => {
-        reject(error.code === 'EADDRINUSE' ? new PlexusError('address_in_use', { host, port, key: 'mqttPort' }) : error);
+      // Stays for good: an error while accepting must not end the process. Those before listening end the start.
+      this.#server.on('error', (error: NodeJS.ErrnoException) => {
+        const where = { host, port, key: 'mqttPort' };
+        if (error.code === 'EADDRINUSE') reject(new PlexusError('address_in_use', where));
+        else reject(new PlexusError('address_unavailable', { ...where, reason: error.message }, { cause: error }));
       });
       this.#server.listen({ host, port, backlog }, () => resolve((this.#server.address() as net.AddressInfo).port));
     });

@@ -1,0 +1,4 @@
+import { MemoryRetainedStore } from './memory-retained-store.ts';
+import { describeRetainedStore } from './retained-store.conformance.ts';
+
+describeRetainedStore('in memory', (limits) => new MemoryRetainedStore(limits));
