@@ -42,7 +42,7 @@ function partOf(path: string): string | null {
   return first.replace(/(\.test)?\.ts$/, '');
 }
 
-const isTest = (path: string): boolean => /\.test\.ts$/.test(path) || /\/(test|testing)\//.test(path);
+const isTest = (path: string): boolean => /\.(test|conformance)\.ts$/.test(path) || /\/(test|testing)\//.test(path);
 const levelOf = (part: string): number => SERVER_LEVELS.findIndex((level) => level.includes(part));
 
 function checkWorkspace(file: string, specifier: string, target: string | null): string | null {

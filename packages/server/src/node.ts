@@ -1,5 +1,6 @@
 import packageJson from '../package.json' with { type: 'json' };
 import { brokerPorts } from './admin/broker-ports.ts';
+import type { AdminPorts } from './admin/ports.ts';
 import { createAdmin } from './admin/server.ts';
 import { DEFAULT_REALM, Users } from './auth/users.ts';
 import { Broker, SWEEP_MS } from './broker/broker.ts';
@@ -9,9 +10,9 @@ import { LocalDelivery } from './broker/local-delivery.ts';
 import { MemoryRetainedStore } from './broker/memory-retained-store.ts';
 import { MemorySessionStore } from './broker/memory-session-store.ts';
 import type { Config } from './config.ts';
-import { systemClock, type Timer } from './lib/clock.ts';
+import { type Clock, systemClock, type Timer } from './lib/clock.ts';
 import { DataDir, type NodeInfo } from './lib/data-dir.ts';
-import { Lifecycle } from './lib/lifecycle.ts';
+import { Lifecycle, type LifecyclePart } from './lib/lifecycle.ts';
 import { type Logger, rateLimited } from './lib/log.ts';
 import { randomId } from './lib/random.ts';
 import { Turn } from './lib/turn.ts';
@@ -34,12 +35,26 @@ export interface PlexusNode {
 /**
  * Builds a node from its configuration and starts it; resolves when every listener is up. This is the only place where
  * parts are made and joined.
- * @throws {PlexusError} data_dir_locked, data_dir_unusable, address_in_use; nothing is left running then
+ * @throws {PlexusError} data_dir_locked, data_dir_unusable, address_in_use, address_unavailable; nothing is left running
  */
 export async function startNode(config: Config, { log }: { log: Logger }): Promise<PlexusNode> {
-  const clock = systemClock;
   const dataDir = DataDir.open(config.dataDir);
-  const startedAtMs = clock.wallMs();
+  try {
+    const node = await build(config, dataDir, log);
+    await node.lifecycle.start();
+    return {
+      info: node.info,
+      drain: () => node.lifecycle.drain(config.drainTimeoutMs),
+      stop: () => node.lifecycle.stop(),
+    };
+  } catch (error) {
+    dataDir.close();
+    throw error;
+  }
+}
+
+async function build(config: Config, dataDir: DataDir, log: Logger): Promise<{ info: NodeInfo; lifecycle: Lifecycle }> {
+  const clock = systemClock;
   const broker = makeBroker(config, log);
   const tcp = new TcpListener({ host: config.host, port: config.mqttPort, backlog: LISTEN_BACKLOG }, broker.accept);
   const info: NodeInfo = {
@@ -52,45 +67,12 @@ export async function startNode(config: Config, { log }: { log: Logger }): Promi
     peerPort: null,
     peerAddresses: [],
   };
-  let listening = false;
-  const unmet = (): string[] => {
-    if (draining) return ['draining'];
-    return listening ? [] : ['starting'];
-  };
-  let draining = false;
-  const admin = await createAdmin(
-    {
-      ...brokerPorts(broker),
-      node: {
-        describe: () => ({
-          ...info,
-          startedAt: new Date(startedAtMs).toISOString(),
-          uptimeS: (clock.wallMs() - startedAtMs) / 1000,
-        }),
-      },
-      readiness: { unmet },
-      log,
-    },
-    config,
-  );
+  const readiness = new NodeReadiness();
+  const admin = await createAdmin({ ...brokerPorts(broker), node: description(info, clock), readiness, log }, config);
 
   const lifecycle = new Lifecycle(clock, (part, error) => log.error({ err: error, part }, 'fault while stopping'));
   lifecycle.add('data directory', { stop: () => dataDir.close() });
-  let sweep: Timer | null = null;
-  lifecycle.add('broker', {
-    start: () => {
-      sweep = clock.setInterval(() => broker.sweep(), SWEEP_MS);
-    },
-    drain: (deadline) => {
-      broker.drain();
-      return untilTrue(() => broker.connections === 0 || deadline.aborted);
-    },
-    stop: () => {
-      sweep?.cancel();
-      broker.stop();
-      broker.context.limitedLog.stop();
-    },
-  });
+  lifecycle.add('broker', brokerPart(broker, clock));
   lifecycle.add('http', {
     start: async () => {
       info.httpPort = await admin.listen();
@@ -105,26 +87,50 @@ export async function startNode(config: Config, { log }: { log: Logger }): Promi
     drain: () => tcp.stopAccepting(),
     stop: () => tcp.stopAccepting(),
   });
-  lifecycle.add('node.json', {
+  lifecycle.add('readiness', {
     start: () => {
-      listening = true;
+      readiness.state = 'ready';
       dataDir.writeNodeInfo(info);
       log.info({ ...info, event: 'node_started' }, 'node started');
     },
     drain: () => {
-      draining = true;
+      readiness.state = 'draining';
     },
   });
-  try {
-    await lifecycle.start();
-  } catch (error) {
-    dataDir.close();
-    throw error;
+  return { info, lifecycle };
+}
+
+class NodeReadiness {
+  state: 'starting' | 'ready' | 'draining' = 'starting';
+
+  unmet(): string[] {
+    return this.state === 'ready' ? [] : [this.state];
   }
+}
+
+function description(info: NodeInfo, clock: Clock): AdminPorts['node'] {
+  const startedAtMs = clock.wallMs();
+  const startedAt = new Date(startedAtMs).toISOString();
+  return { describe: () => ({ ...info, startedAt, uptimeS: (clock.wallMs() - startedAtMs) / 1000 }) };
+}
+
+function brokerPart(broker: Broker, clock: Clock): LifecyclePart {
+  let sweep: Timer | null = null;
   return {
-    info,
-    drain: () => lifecycle.drain(config.drainTimeoutMs),
-    stop: () => lifecycle.stop(),
+    start: () => {
+      sweep = clock.setInterval(() => broker.sweep(), SWEEP_MS);
+    },
+    drain: async (deadline) => {
+      broker.drain();
+      while (broker.connections > 0 && !deadline.aborted) {
+        await new Promise<void>((resolve) => clock.setTimeout(resolve, DRAIN_POLL_MS));
+      }
+    },
+    stop: () => {
+      sweep?.cancel();
+      broker.stop();
+      broker.context.limitedLog.stop();
+    },
   };
 }
 
@@ -151,8 +157,4 @@ function makeBroker(config: Config, log: Logger): Broker {
   );
   for (const name of [DEFAULT_REALM, ...config.users.map((user) => user.realm)]) broker.realms.get(name);
   return broker;
-}
-
-async function untilTrue(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise<void>((resolve) => systemClock.setTimeout(resolve, DRAIN_POLL_MS));
 }

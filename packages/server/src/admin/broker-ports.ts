@@ -29,10 +29,7 @@ export function brokerPorts(broker: Broker): BrokerPorts {
         const realm = broker.realms.find(realmName);
         if (realm === null) return 0;
         if (broker.flow.closed) throw new PlexusError('queue_full');
-        return broker.clients.broadcast(
-          realmName,
-          Message.of(realm.topic(topic), payload, { qos: 0, retain: false }),
-        );
+        return broker.clients.broadcast(realmName, Message.of(realm.topic(topic), payload, { qos: 0, retain: false }));
       },
     },
     sessions: { list: (query) => listSessions(broker, query) },

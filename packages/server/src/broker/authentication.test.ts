@@ -6,7 +6,8 @@ import type { AuthResult } from './ports.ts';
 
 /** Credentials take their time: each question is answered when the test says so. */
 class SlowAuthenticator {
-  readonly asked: { username: string | null; answer: (result: AuthResult) => void; fail: (error: Error) => void }[] = [];
+  readonly asked: { username: string | null; answer: (result: AuthResult) => void; fail: (error: Error) => void }[] =
+    [];
 
   authenticate(username: string | null): Promise<AuthResult> {
     return new Promise((answer, fail) => this.asked.push({ username, answer, fail }));

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { TestBroker } from '../testing/test-broker.ts';
 
 describe('a broadcast', () => {
-  const realms = { authenticator: { authenticate: (username: string | null) => ({ realm: username ?? 'default', username }) } };
+  const realms = {
+    authenticator: { authenticate: (username: string | null) => ({ realm: username ?? 'default', username }) },
+  };
 
   it('reaches every client of a realm once at QoS 0, subscribed or not, and no one else', () => {
     const broker = new TestBroker(realms);

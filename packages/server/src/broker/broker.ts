@@ -154,7 +154,6 @@ export class Broker implements ConnectionOwner {
     return this.#connections.size;
   }
 
-
   /** Looks at all that depends on time. To be called every `SWEEP_MS`. */
   sweep(): void {
     const now = this.context.now();
@@ -207,6 +206,10 @@ export class Broker implements ConnectionOwner {
 
   #refuse(reason: CloseReason, transport: Transport): void {
     this.counters.refuse(reason);
-    this.context.limitedLog.warn(`refused: ${reason}`, { reason, remoteAddress: transport.remoteAddress }, 'connection refused');
+    this.context.limitedLog.warn(
+      `refused: ${reason}`,
+      { reason, remoteAddress: transport.remoteAddress },
+      'connection refused',
+    );
   }
 }

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { TestBroker } from '../testing/test-broker.ts';
 
-const realms = { authenticator: { authenticate: (username: string | null) => ({ realm: username ?? 'default', username }) } };
+const realms = {
+  authenticator: { authenticate: (username: string | null) => ({ realm: username ?? 'default', username }) },
+};
 const at = (endpoint: string) => ({ properties: { userProperties: [['endpoint', endpoint] as [string, string]] } });
 
 describe('the client registry', () => {

@@ -17,3 +17,11 @@ const BY_REASON: ReadonlyMap<number, CloseReason> = new Map<number, CloseReason>
 export function closeReasonOf(error: PacketError): CloseReason {
   return BY_REASON.get(error.reason) ?? 'protocol_error';
 }
+
+/** Why a transport closed that the client did not say goodbye on. */
+export function reasonOfLoss(error: Error | null): CloseReason {
+  return (error as NodeJS.ErrnoException | null)?.syscall === 'write' ? 'write_failed' : 'client_gone';
+}
+
+/** Reasons after which nothing more can be sent. */
+export const TAKES_NOTHING: ReadonlySet<CloseReason> = new Set(['write_timeout', 'outbound_overflow']);

@@ -20,7 +20,7 @@ import {
 } from '@plexus/protocol';
 import { Ack, type AckWriter } from './ack-slots.ts';
 import type { Admission } from './admission.ts';
-import { closeReasonOf } from './close-reason.ts';
+import { closeReasonOf, reasonOfLoss, TAKES_NOTHING } from './close-reason.ts';
 import type { ConnectedClient } from './connected-client.ts';
 import type { BrokerContext } from './context.ts';
 import type { WaitingPublisher } from './flow-control.ts';
@@ -68,7 +68,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   client: ConnectedClient | null = null;
   readonly #context: BrokerContext;
   readonly #owner: ConnectionOwner;
-  /** PUBLISH packets that wait for the node to have room; null when none do. */
+  /** PUBLISH packets that wait for the node to have room; null when none ever did. */
   #parked: ParkedPackets | null = null;
   /** Why the connection ends once its parked packets are handled; null while nothing ends it. */
   #departure: CloseReason | null = null;
@@ -121,7 +121,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     this.#transportGone = true;
     this.outbound.discard();
     if (this.#closing) this.#owner.connectionGone(this);
-    else this.#depart(isWriteError(error) ? 'write_failed' : 'client_gone', error?.message);
+    else this.#depart(reasonOfLoss(error), error?.message);
   }
 
   // ---- from the outbound and the flow control
@@ -138,7 +138,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
 
   resumePublishing(): void {
     this.#guard(() => this.#replay());
-    if (this.#departure !== null && this.#parked === null) this.close(this.#departure);
+    if (this.#departure !== null && !this.#publishesWait) this.close(this.#departure);
   }
 
   // ---- packets
@@ -148,7 +148,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   }
 
   onPublish(view: PublishView): void {
-    if (this.#context.flow.closed || this.#parked !== null) this.#park(view);
+    if (this.#context.flow.closed || this.#publishesWait) this.#park(view);
     else this.client!.publisher.publish(view);
   }
 
@@ -226,7 +226,10 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   /** Sends a packet that must be sent; a client that does not take one of its size is closed [MQTT-3.1.2-24]. */
   send(bytes: Uint8Array): void {
     if (this.client !== null && bytes.length > this.client.capabilities.maximumPacketBytes) {
-      this.close('packet_too_large', `a packet of ${bytes.length} bytes has to be sent, and the client does not take it`);
+      this.close(
+        'packet_too_large',
+        `a packet of ${bytes.length} bytes has to be sent, and the client does not take it`,
+      );
     } else this.outbound.push(bytes, 0, bytes.length);
   }
 
@@ -273,7 +276,11 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   refuse(reason: CloseReason, packet: Uint8Array | null): void {
     if (this.#closing) return;
     this.#context.counters.refuse(reason);
-    this.#context.limitedLog.warn(`refused: ${reason}`, { reason, remoteAddress: this.remoteAddress }, 'connection refused');
+    this.#context.limitedLog.warn(
+      `refused: ${reason}`,
+      { reason, remoteAddress: this.remoteAddress },
+      'connection refused',
+    );
     this.#closing = true;
     this.#owner.handshakeOver(this);
     this.decoder.stop();
@@ -305,8 +312,8 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
 
   /** Ends the connection; first, what the client had published counts. */
   #depart(reason: CloseReason, detail?: string): void {
-    if (this.#parked === null) this.close(reason, detail);
-    else this.#departure ??= reason;
+    if (this.#publishesWait) this.#departure ??= reason;
+    else this.close(reason, detail);
   }
 
   #close(reason: CloseReason, detail: string | undefined): void {
@@ -360,6 +367,10 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     else writeAckReason(this.outbound.chunk, at, type, packetId, reason);
   }
 
+  get #publishesWait(): boolean {
+    return this.#parked !== null && !this.#parked.empty;
+  }
+
   #park(view: PublishView): void {
     this.#parked ??= new ParkedPackets();
     this.#parked.add(view);
@@ -369,38 +380,16 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
 
   #forgetParked(): void {
     this.#context.flow.forget(this);
-    if (this.#parked === null) return;
-    // Those at QoS 1 and 2 were not acknowledged: the client will send them again.
-    this.#context.counters.drop('publisher_gone', this.#parked.unacknowledgeable);
-    this.#parked = null;
+    const lost = this.#parked?.forget() ?? 0;
+    if (lost > 0) this.#context.counters.drop('publisher_gone', lost);
   }
 
-  /** Handles parked packets, oldest first, until the gate closes again. */
+  /** Handles parked packets until the gate closes again. */
   #replay(): void {
-    const parked = this.#parked;
-    if (parked === null) return;
-    this.#parked = null;
-    for (let range = parked.shift(); range !== null; range = parked.shift()) {
-      this.decoder.replay(range.buffer, range.start, range.end);
+    this.#parked?.replay(this.decoder, () => {
       this.client?.flushRun();
-      if (this.#closing) return;
-      const again = this.#parkedAgain();
-      if (again === null) continue;
-      again.append(parked);
-      return;
-    }
-    this.resumeReading();
+      return !this.#closing;
+    });
+    if (!this.#publishesWait) this.resumeReading();
   }
-
-  /** What the replay of a range has parked anew. A method, because the compiler cannot know that `replay` sets it. */
-  #parkedAgain(): ParkedPackets | null {
-    return this.#parked;
-  }
-}
-
-/** Reasons after which nothing more can be sent. */
-const TAKES_NOTHING: ReadonlySet<CloseReason> = new Set(['write_timeout', 'outbound_overflow']);
-
-function isWriteError(error: Error | null): boolean {
-  return (error as NodeJS.ErrnoException | null)?.syscall === 'write';
 }

@@ -74,10 +74,6 @@ export class FlowControl implements TurnTask {
     if (this.stalledBytes > this.#maxStalledBytes) this.#schedule();
   }
 
-  releaseStalled(bytes: number): void {
-    this.stalledBytes -= bytes;
-  }
-
   /** Moves a receiver's bytes from held to stalled. */
   stall(receiver: StalledReceiver, bytes: number): void {
     this.#stalled.add(receiver);
@@ -85,10 +81,15 @@ export class FlowControl implements TurnTask {
     this.holdStalled(bytes);
   }
 
-  /** Moves them back: it reads again, or is gone. */
-  unstall(receiver: StalledReceiver, bytes: number): void {
+  /** A stalled receiver is gone, with its bytes. */
+  forgetStalled(receiver: StalledReceiver, bytes: number): void {
     this.#stalled.delete(receiver);
-    this.releaseStalled(bytes);
+    this.stalledBytes -= bytes;
+  }
+
+  /** Moves them back: it reads again. */
+  unstall(receiver: StalledReceiver, bytes: number): void {
+    this.forgetStalled(receiver, bytes);
     this.hold(bytes);
   }
 

@@ -6,16 +6,19 @@ describe('keep-alive', () => {
   it.each([
     [4, null],
     [5, Reason.KeepAliveTimeout],
-  ] as const)('closes a client that is silent for one and a half times its interval (v%i) [MQTT-3.1.2-22]', (v, reason) => {
-    const broker = new TestBroker();
-    const client = broker.client('a', { version: v, keepAliveS: 10 });
-    broker.advance(15_000);
-    expect(client.closed).toBe(false);
-    broker.advance(250);
-    expect(client.closed).toBe(true);
-    expect(client.disconnectReason).toBe(reason);
-    expect(broker.broker.counters.closed.get('keep_alive_timeout')).toBe(1);
-  });
+  ] as const)(
+    'closes a client that is silent for one and a half times its interval (v%i) [MQTT-3.1.2-22]',
+    (v, reason) => {
+      const broker = new TestBroker();
+      const client = broker.client('a', { version: v, keepAliveS: 10 });
+      broker.advance(15_000);
+      expect(client.closed).toBe(false);
+      broker.advance(250);
+      expect(client.closed).toBe(true);
+      expect(client.disconnectReason).toBe(reason);
+      expect(broker.broker.counters.closed.get('keep_alive_timeout')).toBe(1);
+    },
+  );
 
   it('is met by any packet, and by part of one', () => {
     const broker = new TestBroker();

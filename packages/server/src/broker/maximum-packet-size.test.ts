@@ -10,16 +10,19 @@ const limited = (maximumPacketSizeBytes: number) => ({
 });
 
 describe('the maximum packet size of a client', () => {
-  it.each([0, 1, 2] as const)('is kept to at QoS %i: what is too large is dropped and counted [MQTT-3.1.2-24]', (qos) => {
-    const broker = new TestBroker();
-    const client = broker.client('s', limited(60));
-    client.subscribe('t', 2);
-    const publisher = broker.client('p');
-    for (const payload of ['before', 'x'.repeat(60), 'after']) publisher.publish('t', payload, { qos });
-    expect(client.take()).toEqual(['before', 'after']);
-    expect(client.closed).toBe(false);
-    expect(broker.dropped('too_large')).toBe(1);
-  });
+  it.each([0, 1, 2] as const)(
+    'is kept to at QoS %i: what is too large is dropped and counted [MQTT-3.1.2-24]',
+    (qos) => {
+      const broker = new TestBroker();
+      const client = broker.client('s', limited(60));
+      client.subscribe('t', 2);
+      const publisher = broker.client('p');
+      for (const payload of ['before', 'x'.repeat(60), 'after']) publisher.publish('t', payload, { qos });
+      expect(client.take()).toEqual(['before', 'after']);
+      expect(client.closed).toBe(false);
+      expect(broker.dropped('too_large')).toBe(1);
+    },
+  );
 
   it.each([0, 1] as const)('is exact: a packet of just that size comes at QoS %i', (qos) => {
     const broker = new TestBroker();

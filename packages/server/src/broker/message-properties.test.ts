@@ -18,14 +18,17 @@ const ALL: Properties = {
 };
 
 describe('the properties of a PUBLISH', () => {
-  it.each([0, 1, 2] as const)('pass unchanged from v5 to v5 at QoS %i, user properties in order [MQTT-3.3.2-17] [MQTT-3.3.2-18]', (qos) => {
-    const broker = new TestBroker();
-    const client = broker.client('s');
-    client.subscribe('t', 2);
-    broker.client('p').publish('t', 'x', { qos, properties: ALL });
-    expect(client.messages).toMatchObject([{ payload: 'x', qos }]);
-    expect(client.messages[0]?.properties).toEqual(ALL);
-  });
+  it.each([0, 1, 2] as const)(
+    'pass unchanged from v5 to v5 at QoS %i, user properties in order [MQTT-3.3.2-17] [MQTT-3.3.2-18]',
+    (qos) => {
+      const broker = new TestBroker();
+      const client = broker.client('s');
+      client.subscribe('t', 2);
+      broker.client('p').publish('t', 'x', { qos, properties: ALL });
+      expect(client.messages).toMatchObject([{ payload: 'x', qos }]);
+      expect(client.messages[0]?.properties).toEqual(ALL);
+    },
+  );
 
   it.each([0, 1, 2] as const)('are left out for 3.1.1 at QoS %i, and the payload is whole', (qos) => {
     const broker = new TestBroker();

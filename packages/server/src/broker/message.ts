@@ -54,7 +54,8 @@ export class Message {
 
   /** A message that shares the view's buffer. */
   static fromView(view: PublishView, topic: RecentTopic, publisher: string, clock: { wallMs(): number }): Message {
-    const expiresAtMs = view.messageExpiryS < 0 ? Number.POSITIVE_INFINITY : clock.wallMs() + view.messageExpiryS * 1000;
+    const expiresAtMs =
+      view.messageExpiryS < 0 ? Number.POSITIVE_INFINITY : clock.wallMs() + view.messageExpiryS * 1000;
     return new Message(
       topic,
       view.qos,

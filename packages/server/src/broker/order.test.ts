@@ -4,7 +4,6 @@ import { publishPacket } from '../testing/packets.ts';
 import { seeded } from '../testing/seed.ts';
 import { TestBroker } from '../testing/test-broker.ts';
 
-
 describe('messages of one publisher', () => {
   it('arrive in order per topic and QoS, whatever the mix, the reads and the pace [MQTT-4.6.0-5] [MQTT-4.6.0-6]', () => {
     const message = fc.record({

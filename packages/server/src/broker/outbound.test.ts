@@ -51,7 +51,11 @@ class Line {
 
   constructor(scene: Scene) {
     this.transport = new MemoryTransport('', (bytes) => this.received.push(bytes));
-    this.outbound = new Outbound({ onDrained: () => this.drained++, closeStalled: () => {} }, this.transport, scene.context);
+    this.outbound = new Outbound(
+      { onDrained: () => this.drained++, closeStalled: () => {} },
+      this.transport,
+      scene.context,
+    );
     this.transport.attach({
       onData: () => {},
       onWritten: () => this.outbound.written(),
@@ -88,7 +92,14 @@ class Line {
 describe('an outbound', () => {
   it('sends every byte, in order, whatever the sizes and the pace; chunks used again never show', () => {
     const action = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ do: fc.constant('reserve' as const), line: fc.nat(2), length: fc.integer({ min: 1, max: 4096 }) }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          do: fc.constant('reserve' as const),
+          line: fc.nat(2),
+          length: fc.integer({ min: 1, max: 4096 }),
+        }),
+      },
       {
         weight: 4,
         arbitrary: fc.record({
@@ -99,7 +110,14 @@ describe('an outbound', () => {
         }),
       },
       { weight: 2, arbitrary: fc.record({ do: fc.constant('step' as const), ms: fc.constantFrom(0, 1, 300, 2000) }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constant('pace' as const), line: fc.nat(2), pace: fc.constantFrom(0, 1000, 50_000, Number.POSITIVE_INFINITY) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          do: fc.constant('pace' as const),
+          line: fc.nat(2),
+          pace: fc.constantFrom(0, 1000, 50_000, Number.POSITIVE_INFINITY),
+        }),
+      },
       { weight: 1, arbitrary: fc.record({ do: fc.constant('stall' as const), line: fc.nat(2) }) },
     );
     fc.assert(

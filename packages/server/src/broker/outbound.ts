@@ -230,13 +230,13 @@ export class Outbound implements StalledReceiver, TurnTask {
   discard(): void {
     if (this.#discarded) return;
     this.#discarded = true;
-    this.#unstall();
     const bytes = this.bytes;
     this.bytes = 0;
     this.#waitingBytes = 0;
     this.#slices = [];
     this.#head = 0;
-    this.#context.flow.release(bytes);
+    if (this.stalled) this.#context.flow.forgetStalled(this, bytes);
+    else this.#context.flow.release(bytes);
   }
 
   #append(buffer: Uint8Array, start: number, end: number): void {

@@ -48,35 +48,50 @@ function read(version: ProtocolVersion, form: WireForm) {
 
 const message = fc.record({
   topic: fc.constantFrom('a', 'b/c', 'x'.repeat(200)),
-  payload: fc.oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ minLength: 100, maxLength: 140 }), fc.constant(new Uint8Array(20_000))),
-  properties: fc.constantFrom<Properties>({}, {}, { contentType: 'text' }, { userProperties: [['k', 'v'.repeat(150)] as const] }),
+  payload: fc.oneof(
+    fc.uint8Array({ maxLength: 20 }),
+    fc.uint8Array({ minLength: 100, maxLength: 140 }),
+    fc.constant(new Uint8Array(20_000)),
+  ),
+  properties: fc.constantFrom<Properties>(
+    {},
+    {},
+    { contentType: 'text' },
+    { userProperties: [['k', 'v'.repeat(150)] as const] },
+  ),
 });
 
 describe('a run of QoS 0 messages', () => {
   it('has the same messages in both versions; in its own it is the bytes that came', () => {
     fc.assert(
-      fc.property(fc.array(message, { minLength: 1, maxLength: 20 }), fc.constantFrom(4 as const, 5 as const), (sent, version) => {
-        const bytes = Buffer.concat(sent.map(({ topic, payload, properties }) => publishPacket(version, topic, payload, { properties })));
-        const runs = runsOf(version, bytes);
-        expect(runs.reduce((sum, run) => sum + run.count, 0)).toBe(sent.length);
-        const own = runs.map((run) => run.form(version));
-        expect(Buffer.concat(own.map((form) => form.buffer.subarray(form.start, form.end))).equals(bytes)).toBe(true);
-        const other = version === 4 ? 5 : 4;
-        const got = runs.flatMap((run) => read(other, run.form(other)));
-        expect(got.map(({ topic, properties }) => [topic, properties])).toEqual(sent.map(({ topic }) => [topic, {}]));
-        got.forEach(({ bytes: payload }, i) => {
-          expect(Buffer.from(payload).equals(sent[i]!.payload)).toBe(true);
-        });
-        for (const run of runs) {
-          for (const form of [run.form(4), run.form(5)]) {
-            const sizes: number[] = [];
-            PublishRun.forEachPacket(form, (start, end) => sizes.push(end - start));
-            expect(sizes).toHaveLength(run.count);
-            expect(form.largest).toBe(Math.max(...sizes));
-            expect(form.start + sizes.reduce((sum, size) => sum + size, 0)).toBe(form.end);
+      fc.property(
+        fc.array(message, { minLength: 1, maxLength: 20 }),
+        fc.constantFrom(4 as const, 5 as const),
+        (sent, version) => {
+          const bytes = Buffer.concat(
+            sent.map(({ topic, payload, properties }) => publishPacket(version, topic, payload, { properties })),
+          );
+          const runs = runsOf(version, bytes);
+          expect(runs.reduce((sum, run) => sum + run.count, 0)).toBe(sent.length);
+          const own = runs.map((run) => run.form(version));
+          expect(Buffer.concat(own.map((form) => form.buffer.subarray(form.start, form.end))).equals(bytes)).toBe(true);
+          const other = version === 4 ? 5 : 4;
+          const got = runs.flatMap((run) => read(other, run.form(other)));
+          expect(got.map(({ topic, properties }) => [topic, properties])).toEqual(sent.map(({ topic }) => [topic, {}]));
+          got.forEach(({ bytes: payload }, i) => {
+            expect(Buffer.from(payload).equals(sent[i]!.payload)).toBe(true);
+          });
+          for (const run of runs) {
+            for (const form of [run.form(4), run.form(5)]) {
+              const sizes: number[] = [];
+              PublishRun.forEachPacket(form, (start, end) => sizes.push(end - start));
+              expect(sizes).toHaveLength(run.count);
+              expect(form.largest).toBe(Math.max(...sizes));
+              expect(form.start + sizes.reduce((sum, size) => sum + size, 0)).toBe(form.end);
+            }
           }
-        }
-      }),
+        },
+      ),
       seeded(200),
     );
   });

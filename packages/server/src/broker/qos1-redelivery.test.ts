@@ -6,17 +6,20 @@ import { TestBroker } from '../testing/test-broker.ts';
 const KEPT = { cleanStart: false, properties: { sessionExpiryIntervalS: 60 } };
 
 describe('QoS 1', () => {
-  it.each([4, 5] as const)('acknowledges a PUBLISH and delivers it with a packet id (v%i) [MQTT-4.3.2-4]', (version) => {
-    const broker = new TestBroker();
-    const subscriber = broker.client('s', { version });
-    expect(subscriber.subscribe('t', 1)).toEqual([1]);
-    const publisher = broker.client('p', { version });
-    const packetId = publisher.publish('t', 'x', { qos: 1 });
-    expect(publisher.all('puback')).toMatchObject([{ packetId, reason: 0 }]);
-    expect(subscriber.messages).toMatchObject([{ payload: 'x', qos: 1, dup: false, retain: false }]);
-    expect(subscriber.messages[0]?.packetId).not.toBe(0);
-    expect(broker.session('s')?.state.inFlight).toBe(0);
-  });
+  it.each([4, 5] as const)(
+    'acknowledges a PUBLISH and delivers it with a packet id (v%i) [MQTT-4.3.2-4]',
+    (version) => {
+      const broker = new TestBroker();
+      const subscriber = broker.client('s', { version });
+      expect(subscriber.subscribe('t', 1)).toEqual([1]);
+      const publisher = broker.client('p', { version });
+      const packetId = publisher.publish('t', 'x', { qos: 1 });
+      expect(publisher.all('puback')).toMatchObject([{ packetId, reason: 0 }]);
+      expect(subscriber.messages).toMatchObject([{ payload: 'x', qos: 1, dup: false, retain: false }]);
+      expect(subscriber.messages[0]?.packetId).not.toBe(0);
+      expect(broker.session('s')?.state.inFlight).toBe(0);
+    },
+  );
 
   it('says on v5 that nobody was there (0x10), which is still a success', () => {
     const broker = new TestBroker();

@@ -33,19 +33,22 @@ describe('queueFull: reject', () => {
     expect(publisher.reasonFor(publisher.publish('t', '5', { qos }))).toBe(0);
   });
 
-  it.each([1, 2] as const)('leaves a 3.1.1 publish at QoS %i unacknowledged and closes; what came before is acknowledged', (qos) => {
-    const { broker, witness } = scene({ queueFull: 'reject' });
-    const publisher = broker.client('p', { version: 4 });
-    publisher.send(
-      publishPacket(4, 'other', 'x', { qos, packetId: 1 }),
-      publishPacket(4, 't', '4', { qos, packetId: 2 }),
-      publishPacket(4, 'other', 'x', { qos, packetId: 3 }),
-    );
-    expect(publisher.all(qos === 1 ? 'puback' : 'pubrec').map((ack) => ack.packetId)).toEqual([1]);
-    expect(publisher.closed).toBe(true);
-    expect(broker.broker.counters.closed.get('publish_refused')).toBe(1);
-    expect(witness.take()).toEqual([]);
-  });
+  it.each([1, 2] as const)(
+    'leaves a 3.1.1 publish at QoS %i unacknowledged and closes; what came before is acknowledged',
+    (qos) => {
+      const { broker, witness } = scene({ queueFull: 'reject' });
+      const publisher = broker.client('p', { version: 4 });
+      publisher.send(
+        publishPacket(4, 'other', 'x', { qos, packetId: 1 }),
+        publishPacket(4, 't', '4', { qos, packetId: 2 }),
+        publishPacket(4, 'other', 'x', { qos, packetId: 3 }),
+      );
+      expect(publisher.all(qos === 1 ? 'puback' : 'pubrec').map((ack) => ack.packetId)).toEqual([1]);
+      expect(publisher.closed).toBe(true);
+      expect(broker.broker.counters.closed.get('publish_refused')).toBe(1);
+      expect(witness.take()).toEqual([]);
+    },
+  );
 
   it('does not concern QoS 0, nor publishes that the full session would get at QoS 0', () => {
     const { broker, witness } = scene({ queueFull: 'reject' });
@@ -59,7 +62,10 @@ describe('queueFull: reject', () => {
 
   it('goes by bytes too, of one session and of all', () => {
     // Of the bytes of all sessions each of the two that match takes its part.
-    for (const [bound, fit] of [[{ maxQueuedBytes: 2000 }, 2], [{ maxTotalQueuedBytes: 2000 }, 1]] as const) {
+    for (const [bound, fit] of [
+      [{ maxQueuedBytes: 2000 }, 2],
+      [{ maxTotalQueuedBytes: 2000 }, 1],
+    ] as const) {
       const { broker } = scene({ queueFull: 'reject', maxQueuedMessages: 1000, ...bound });
       const publisher = broker.client('p');
       const reasons = Array.from({ length: 8 }, () =>
@@ -108,7 +114,11 @@ describe.each([
 describe('queueFull: disconnect', () => {
   it('closes the slow subscriber with a named reason; the publisher and the others go on', () => {
     const broker = new TestBroker({ maxQueuedMessages: 2, queueFull: 'disconnect' });
-    const slow = broker.client('slow', { ...KEPT, autoAck: false, properties: { ...KEPT.properties, receiveMaximum: 1 } });
+    const slow = broker.client('slow', {
+      ...KEPT,
+      autoAck: false,
+      properties: { ...KEPT.properties, receiveMaximum: 1 },
+    });
     const witness = broker.client('witness');
     for (const client of [slow, witness]) client.subscribe('t', 1);
     const publisher = broker.client('p');

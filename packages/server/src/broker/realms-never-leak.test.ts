@@ -32,7 +32,8 @@ describe('realms', () => {
         for (const step of actions) {
           const client = clients.get(step.realm)!;
           if (step.do === 'subscribe') client.subscribe(step.filter, step.qos);
-          else if (step.do === 'publish') client.publish(step.topic, step.realm, { qos: step.qos, retain: step.retain });
+          else if (step.do === 'publish')
+            client.publish(step.topic, step.realm, { qos: step.qos, retain: step.retain });
           else if (step.do === 'broadcast') {
             broker.broker.clients.broadcast(step.realm, broker.message('t', step.realm));
             broker.settle();

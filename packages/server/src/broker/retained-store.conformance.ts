@@ -91,7 +91,10 @@ export function describeRetainedStore(name: string, make: (limits: RetainedLimit
     it('do not hold on to a large buffer that they came in', () => {
       const store = make(WIDE);
       const buffer = Buffer.alloc(60_000, 'x');
-      store.set('red', new Message(new RecentTopic('a', Buffer.from('a'), 0), 0, true, 'p', 1e9, buffer, 10, 10, 10, 20));
+      store.set(
+        'red',
+        new Message(new RecentTopic('a', Buffer.from('a'), 0), 0, true, 'p', 1e9, buffer, 10, 10, 10, 20),
+      );
       const kept = store.get('red', 'a');
       expect(kept?.buffer.buffer.byteLength).toBeLessThan(1000);
     });

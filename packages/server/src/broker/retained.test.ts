@@ -8,14 +8,17 @@ const retain = (client: TestClient, topic: string, payload: string, qos: 0 | 1 |
 const topics = (client: TestClient) => client.messages.map((message) => message.topic).sort();
 
 describe('a retained message', () => {
-  it.each([4, 5] as const)('is given to a new subscription with RETAIN set, after the SUBACK (v%i) [MQTT-3.3.1-8]', (v) => {
-    const broker = new TestBroker();
-    retain(broker.client('p', { version: v }), 't', 'x');
-    const client = broker.client('s', { version: v });
-    client.subscribe('t', 1);
-    expect(client.packets.map((packet) => packet.on)).toEqual(['connack', 'suback', 'publish']);
-    expect(client.messages).toMatchObject([{ topic: 't', payload: 'x', retain: true, qos: 0, dup: false }]);
-  });
+  it.each([4, 5] as const)(
+    'is given to a new subscription with RETAIN set, after the SUBACK (v%i) [MQTT-3.3.1-8]',
+    (v) => {
+      const broker = new TestBroker();
+      retain(broker.client('p', { version: v }), 't', 'x');
+      const client = broker.client('s', { version: v });
+      client.subscribe('t', 1);
+      expect(client.packets.map((packet) => packet.on)).toEqual(['connack', 'suback', 'publish']);
+      expect(client.messages).toMatchObject([{ topic: 't', payload: 'x', retain: true, qos: 0, dup: false }]);
+    },
+  );
 
   it('replaces the one before it, and an empty payload takes it away [MQTT-3.3.1-5] [MQTT-3.3.1-6]', () => {
     const broker = new TestBroker();

@@ -55,7 +55,9 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
       first.receive(1, null);
       store.remove(first);
       const second = store.create('red', 'a', 60);
-      expect([second.subscriptions.size, second.queuedMessages, second.heldBytes, second.inFlight]).toEqual([0, 0, 0, 0]);
+      expect([second.subscriptions.size, second.queuedMessages, second.heldBytes, second.inFlight]).toEqual([
+        0, 0, 0, 0,
+      ]);
       expect(second.received).toBe(0);
       expect(second.peek()).toBeNull();
       expect(second.unacknowledged()).toEqual([]);

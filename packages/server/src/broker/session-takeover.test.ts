@@ -21,7 +21,11 @@ describe('a client id that connects again', () => {
 
   it('goes on with the session: subscriptions, what is in flight and what is queued', () => {
     const broker = new TestBroker();
-    const first = broker.client('a', { ...KEPT, autoAck: false, properties: { ...KEPT.properties, receiveMaximum: 1 } });
+    const first = broker.client('a', {
+      ...KEPT,
+      autoAck: false,
+      properties: { ...KEPT.properties, receiveMaximum: 1 },
+    });
     first.subscribe('t', 1);
     const publisher = broker.client('p');
     publisher.publish('t', '1', { qos: 1 });

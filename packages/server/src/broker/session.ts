@@ -264,7 +264,8 @@ export class Session implements TurnTask {
     const { options, queuedBytes } = this.#context;
     const withIt = message.costBytes - this.state.queuedBytes;
     return (
-      this.state.heldBytes + withIt <= options.maxQueuedBytes && queuedBytes.total + withIt <= options.maxTotalQueuedBytes
+      this.state.heldBytes + withIt <= options.maxQueuedBytes &&
+      queuedBytes.total + withIt <= options.maxTotalQueuedBytes
     );
   }
 

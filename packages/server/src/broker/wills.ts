@@ -49,7 +49,8 @@ export class Wills {
   /** Nobody waits for an answer, so a full queue drops it, and counts. Its expiry interval begins now. */
   #publish(session: Session, { will, publisher }: ClientWill): void {
     const { qos, retain, messageExpiryS } = will;
-    const expiresAtMs = messageExpiryS < 0 ? Number.POSITIVE_INFINITY : this.#context.clock.wallMs() + messageExpiryS * 1000;
+    const expiresAtMs =
+      messageExpiryS < 0 ? Number.POSITIVE_INFINITY : this.#context.clock.wallMs() + messageExpiryS * 1000;
     const properties = will.publishProperties;
     const topic = session.realm.topic(will.topic);
     const message = Message.of(topic, will.payload, { qos, retain, publisher, expiresAtMs, properties });
