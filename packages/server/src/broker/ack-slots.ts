@@ -77,7 +77,6 @@ export class AckSlots {
     // Met already, and only waits for those before it.
     if (open < 0) return;
     if (reason > (answer & 0xff)) this.#answers[at] = (answer & 0xff00) | reason;
-    if (open < 0) return;
     this.#open[at] = open;
     if (open === 0 && slot === this.#first) this.#answer();
   }

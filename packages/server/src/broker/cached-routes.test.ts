@@ -56,7 +56,8 @@ describe('the route of a topic', () => {
 
   it('is kept while nothing changes that could touch it', () => {
     const broker = new TestBroker();
-    const session = (broker.client('a'), broker.session('a')!);
+    broker.client('a');
+    const session = broker.session('a')!;
     const realm = broker.broker.realms.get('default');
     const route = () => realm.route(realm.topics.lookup(Buffer.from('x/y/z'), 0, 5));
     session.subscribe(request('x/y/#', 0));

@@ -198,7 +198,7 @@ describe('clients that do anything at any time', () => {
         expect(broker.broker.clients.count()).toBe(IDS.length);
         expect(broker.broker.connections).toBe(IDS.length);
       }),
-      seeded(300),
+      seeded(1000),
     );
   });
 });

@@ -110,6 +110,29 @@ export function describeRetainedStore(name: string, make: (limits: RetainedLimit
       expect(Buffer.from(store.get('red', 'a/3')?.payload() ?? []).toString()).toBe('new');
     });
 
+    it('are taken out once they have expired, some at a time', () => {
+      const store = make(WIDE);
+      for (let i = 0; i < 20; i++) {
+        const topic = new RecentTopic(`t/${i}`, Buffer.from(`t/${i}`), 0);
+        const expiresAtMs = i % 2 === 0 ? 10 : 1000;
+        store.set('red', Message.of(topic, Buffer.from('x'), { qos: 0, retain: true, expiresAtMs }));
+      }
+      store.set('red', message('stays', 'x'));
+      store.set('red', message('t/0', 'replaced by one that does not expire'));
+      store.expire(9, 100);
+      expect(store.messages).toBe(21);
+      for (let rounds = 0; rounds < 4; rounds++) {
+        const before = store.messages;
+        store.expire(10, 5);
+        expect(before - store.messages).toBeLessThanOrEqual(5);
+      }
+      expect(store.messages).toBe(12);
+      expect(store.get('red', 't/2')).toBeNull();
+      expect(store.get('red', 't/0')).not.toBeNull();
+      store.expire(1e9, 100);
+      expect(found(store, 'red', '#').map(([topic]) => topic)).toEqual(['stays', 't/0']);
+    });
+
     it('match as topicMatches says, for any topics and filters', () => {
       const change = fc.record({ realm: fc.constantFrom('red', 'blue'), topic: anyTopic, remove: fc.boolean() });
       fc.assert(

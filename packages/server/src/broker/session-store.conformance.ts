@@ -68,6 +68,11 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
       const session = opened();
       session.setExpiry(7);
       expect(session.expiryS).toBe(7);
+      expect(session.expiresAtMs).toBeNull();
+      session.setExpiresAt(1234);
+      expect(session.expiresAtMs).toBe(1234);
+      session.setExpiresAt(null);
+      expect(session.expiresAtMs).toBeNull();
     });
   });
 
@@ -117,6 +122,30 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
       expect([delivery.qos, delivery.retain, delivery.state]).toEqual([2, true, DeliveryState.AwaitPubrec]);
     });
 
+    it('lets go of what has expired, and leaves the rest in order', () => {
+      const session = opened();
+      const at = (content: string, expiresAtMs: number) =>
+        Message.of(new RecentTopic('t', Buffer.from('t'), 0), Buffer.from(content), {
+          qos: 1,
+          retain: false,
+          expiresAtMs,
+        });
+      for (const [content, expiresAtMs] of [
+        ['1', 10],
+        ['2', 99],
+        ['3', 10],
+        ['4', 11],
+      ] as const) {
+        session.enqueue(at(content, expiresAtMs), 1, false, null);
+      }
+      const sent = session.send();
+      expect(session.dropExpired(10)).toBe(1);
+      expect(session.dropExpired(10)).toBe(0);
+      expect(session.find(sent.packetId)).toBe(sent);
+      expect(session.queuedBytes).toBe(2 * sent.message!.costBytes);
+      expect(payloads(session)).toEqual(['2', '4']);
+    });
+
     it('accounts for bytes until a message is let go, whatever becomes of it', () => {
       const session = filled('1', '22', '333', '4444');
       const cost = (content: string) => message(content).costBytes;
@@ -124,6 +153,7 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
       expect(session.heldBytes).toBe(total);
       const first = session.send();
       expect(session.heldBytes).toBe(total);
+      expect(session.queuedBytes).toBe(total - cost('1'));
       session.complete(first);
       expect(session.heldBytes).toBe(total - cost('1'));
       session.drop('newest');
@@ -157,6 +187,33 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
       expect(session.find(delivery.packetId)).toBe(delivery);
       expect([delivery.state, delivery.message]).toEqual([DeliveryState.AwaitPubcomp, null]);
       expect(session.unacknowledged()).toEqual([delivery]);
+    });
+
+    it('does not hold on to the large buffer that a message came in', () => {
+      const session = opened();
+      const buffer = Buffer.alloc(60_000, 'x');
+      const topic = new RecentTopic('t', Buffer.from('t'), 0);
+      session.enqueue(
+        new Message(topic, 1, false, 'p', Number.POSITIVE_INFINITY, buffer, 10, 10, 10, 20),
+        1,
+        false,
+        null,
+      );
+      const { message: sent } = session.send();
+      session.compact();
+      expect(sent?.buffer.buffer.byteLength).toBeLessThan(1000);
+      expect(Buffer.from(sent?.payload() ?? []).toString()).toBe('x'.repeat(10));
+    });
+
+    it('counts what the client does not have yet', () => {
+      const session = opened();
+      for (const payload of ['1', '2', '3']) session.enqueue(message(payload, 2), 2, false, null);
+      const [first] = [session.send(), session.send()];
+      expect(session.undelivered).toBe(3);
+      session.release(first);
+      expect(session.undelivered).toBe(2);
+      session.complete(first);
+      expect(session.undelivered).toBe(2);
     });
 
     it('lists all in the order of sending, also after packet ids went round', () => {

@@ -65,7 +65,9 @@ export class Subscriber implements SessionConnection {
 
   sendRun(run: PublishRun): void {
     const form = run.form(this.#version);
-    if (form.largest > this.#maxPacketBytes) {
+    const fits = this.#outbound.bytes + form.end - form.start <= this.#context.options.outboundBufferBytes;
+    if (form.largest > this.#maxPacketBytes || !fits) {
+      // Packet by packet: some may get through.
       PublishRun.forEachPacket(form, (start, end) => {
         if (end - start > this.#maxPacketBytes) this.#context.counters.drop('too_large', 1);
         else this.#pushQos0(form.buffer, start, end, 1);
