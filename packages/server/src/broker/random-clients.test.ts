@@ -133,6 +133,8 @@ function play(broker: TestBroker, model: Model, peers: Peer[], steps: readonly S
     else {
       // What was sent before finds the subscriptions that the model had for it.
       broker.settle();
+      // Also what waits for room: a receiver that is stuck is not waited for once it counts as stalled.
+      while (broker.broker.flow.waitingPublishers > 0) broker.advance(250);
       const filters = model.subscriptions.get(peer.id)!;
       if (act.do === 'subscribe') {
         peer.client.subscribe(act.filter, act.qos);
