@@ -49,6 +49,7 @@ export abstract class Decoder {
   private stopped = false;
   /** Input set aside while suspended; null while not. */
   private aside: Uint8Array[] | null = null;
+  private held = 0;
   private carry: Uint8Array = NOTHING_CARRIED;
   private carried = 0;
   /** Size of the carried packet; 0 while its fixed header is not complete. */
@@ -80,6 +81,11 @@ export abstract class Decoder {
   /** Bytes of memory that an incomplete packet takes: at most twice what has come of it, and 64. */
   get allocatedBytes(): number {
     return this.carry.length;
+  }
+
+  /** Packets that were held incomplete so far: tells one from the next. */
+  get packetsHeld(): number {
+    return this.held;
   }
 
   /**
@@ -207,6 +213,7 @@ export abstract class Decoder {
 
   private startCarry(chunk: Uint8Array, at: number): void {
     const here = chunk.length - at;
+    this.held++;
     this.carryTotal = this.packetBytes(chunk, at, chunk.length);
     this.growCarry(here);
     this.carry.set(chunk.subarray(at), 0);

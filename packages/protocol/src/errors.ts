@@ -240,9 +240,13 @@ export const CLOSE_REASONS = {
     mqttReason: Reason.BadAuthenticationMethod,
     explanation: 'The CONNECT named an authentication method; none is configured [MQTT-4.12.0-1].',
   },
-  subscription_ids_not_supported: {
-    mqttReason: Reason.SubscriptionIdentifiersNotSupported,
-    explanation: 'A SUBSCRIBE had a subscription identifier, which the CONNACK said are not available.',
+  payload_format_invalid: {
+    mqttReason: Reason.PayloadFormatInvalid,
+    explanation: 'A payload at QoS 0 was not UTF-8 though it claimed to be, and checkPayloadFormat is on.',
+  },
+  use_another_server: {
+    mqttReason: Reason.UseAnotherServer,
+    explanation: 'The node is full, and serverReference says where else to go.',
   },
   client_id_not_valid: { mqttReason: Reason.ClientIdentifierNotValid, explanation: 'The client id was refused.' },
   write_timeout: { mqttReason: null, explanation: 'The connection took nothing for writeTimeoutMs.' },
@@ -258,6 +262,11 @@ export const CLOSE_REASONS = {
   outbound_overflow: {
     mqttReason: null,
     explanation: 'The longest stalled connection, when what is held for all of them passed maxStalledBytes.',
+  },
+  incomplete_overflow: {
+    mqttReason: Reason.QuotaExceeded,
+    explanation:
+      'Its packet was incomplete for longest when what is held of all incomplete packets passed maxIncompleteBytes.',
   },
   internal_error: { mqttReason: Reason.UnspecifiedError, explanation: 'A fault in the node; its log says more.' },
 } as const satisfies Record<string, CloseSpec>;

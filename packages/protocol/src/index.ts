@@ -9,6 +9,7 @@ export * from './errors.ts';
 export * from './packet-error.ts';
 export * from './packets.ts';
 export { decodePublishProperties, encodePublishProperties } from './properties.ts';
+export * from './publish-properties.ts';
 export * from './reason-codes.ts';
 export * from './server-decoder.ts';
 export * from './subscription-trie.ts';

@@ -103,6 +103,8 @@ export interface SubscribeRequest {
   retainAsPublished: boolean;
   /** 0 send retained messages, 1 only for a new subscription, 2 do not send. */
   retainHandling: 0 | 1 | 2;
+  /** Of the SUBSCRIBE that this came in; set by whoever keeps the request. 1 to 268,435,455. */
+  subscriptionIdentifier?: number;
 }
 
 export interface SubscribePacket {

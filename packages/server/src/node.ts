@@ -9,6 +9,7 @@ import { TcpListener } from './broker/listeners/tcp.ts';
 import { LocalDelivery } from './broker/local-delivery.ts';
 import { MemoryRetainedStore } from './broker/memory-retained-store.ts';
 import { MemorySessionStore } from './broker/memory-session-store.ts';
+import { SysTopics } from './broker/sys-topics.ts';
 import type { Config } from './config.ts';
 import { type Clock, systemClock, type Timer } from './lib/clock.ts';
 import { DataDir, type NodeInfo } from './lib/data-dir.ts';
@@ -72,7 +73,7 @@ async function build(config: Config, dataDir: DataDir, log: Logger): Promise<{ i
 
   const lifecycle = new Lifecycle(clock, (part, error) => log.error({ err: error, part }, 'fault while stopping'));
   lifecycle.add('data directory', { stop: () => dataDir.close() });
-  lifecycle.add('broker', brokerPart(broker, clock));
+  lifecycle.add('broker', brokerPart(broker, clock, config.sysIntervalS));
   lifecycle.add('http', {
     start: async () => {
       info.httpPort = await admin.listen();
@@ -114,11 +115,15 @@ function description(info: NodeInfo, clock: Clock): AdminPorts['node'] {
   return { describe: () => ({ ...info, startedAt, uptimeS: (clock.wallMs() - startedAtMs) / 1000 }) };
 }
 
-function brokerPart(broker: Broker, clock: Clock): LifecyclePart {
-  let sweep: Timer | null = null;
+function brokerPart(broker: Broker, clock: Clock, sysIntervalS: number): LifecyclePart {
+  const timers: Timer[] = [];
+  const sysTopics = new SysTopics(broker, packageJson.version);
   return {
     start: () => {
-      sweep = clock.setInterval(() => broker.sweep(), SWEEP_MS);
+      timers.push(clock.setInterval(() => broker.sweep(), SWEEP_MS));
+      if (sysIntervalS === 0) return;
+      sysTopics.publish();
+      timers.push(clock.setInterval(() => sysTopics.publish(), sysIntervalS * 1000));
     },
     drain: async (deadline) => {
       broker.drain();
@@ -127,7 +132,7 @@ function brokerPart(broker: Broker, clock: Clock): LifecyclePart {
       }
     },
     stop: () => {
-      sweep?.cancel();
+      for (const timer of timers) timer.cancel();
       broker.stop();
       broker.context.limitedLog.stop();
     },

@@ -158,6 +158,7 @@ function snapshot(broker: Broker): BrokerStats {
     outboundBytes: flow.heldBytes,
     stalledBytes: flow.stalledBytes,
     pausedPublishers: flow.waitingPublishers,
+    incompleteBytes: broker.context.incomplete.bytes,
   };
 }
 

@@ -25,6 +25,7 @@ const ROWS: readonly Row[] = [
   gauge('queued_bytes', 'Bytes that wait in sessions', (s) => s.queuedBytes),
   gauge('outbound_bytes', 'Bytes held for connections that still take something', (s) => s.outboundBytes),
   gauge('stalled_bytes', 'Bytes held for connections that take nothing', (s) => s.stalledBytes),
+  gauge('incomplete_bytes', 'Bytes held of packets that have come in part', (s) => s.incompleteBytes),
   gauge('paused_publishers', 'Publishers that wait for others to read', (s) => s.pausedPublishers),
   counter('connects_total', 'CONNECTs that were accepted', (s) => s.connectsTotal),
   counter('refused_connections_total', 'Connections refused before a CONNACK of success, by reason', (s) => s.refused),

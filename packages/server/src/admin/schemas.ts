@@ -89,6 +89,7 @@ export const BrokerStats = Type.Object({
   outboundBytes: Type.Integer(),
   stalledBytes: Type.Integer(),
   pausedPublishers: Type.Integer(),
+  incompleteBytes: Type.Integer(),
 });
 export type BrokerStats = Static<typeof BrokerStats>;
 

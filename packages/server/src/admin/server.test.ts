@@ -56,6 +56,7 @@ const stats: BrokerStats = {
   outboundBytes: 0,
   stalledBytes: 0,
   pausedPublishers: 0,
+  incompleteBytes: 0,
 };
 
 const config = {

@@ -97,7 +97,7 @@ export class Admission {
     }
     const noRoom = earlier === null && this.#registry.count() >= this.#context.options.maxClients;
     if (noRoom || !this.#sessions.hasRoomFor(realm, clientId)) {
-      this.#refuse(connection, 'server_full');
+      this.#refuseFull(connection);
       return;
     }
     // [MQTT-3.1.4-3]
@@ -122,7 +122,7 @@ export class Admission {
     const { properties } = packet;
     return {
       cleanStart: packet.cleanStart,
-      keepAliveS: packet.keepAliveS,
+      keepAliveS: this.#keepAliveS(packet),
       sessionExpiryS: Math.min(this.#askedExpiryS(packet), this.#context.options.maxSessionExpiryS),
       keepsSession: this.#askedExpiryS(packet) > 0,
       receiveMaximum: properties.receiveMaximum ?? DEFAULT_RECEIVE_MAXIMUM,
@@ -140,14 +140,26 @@ export class Admission {
   #connackProperties(packet: ConnectPacket, capabilities: Capabilities, assigned: string | null): Properties {
     const { options } = this.#context;
     const asked = this.#askedExpiryS(packet);
+    const { requestResponseInformation } = packet.properties;
     return {
       ...(capabilities.sessionExpiryS !== asked && { sessionExpiryIntervalS: capabilities.sessionExpiryS }),
       ...(assigned !== null && { assignedClientIdentifier: assigned }),
+      ...(capabilities.keepAliveS !== packet.keepAliveS && { serverKeepAliveS: capabilities.keepAliveS }),
+      ...(requestResponseInformation === true &&
+        options.responseTopicPrefix !== null && {
+          responseInformation: `${options.responseTopicPrefix}/${assigned ?? packet.clientId}`,
+        }),
+      ...(options.maxTopicAliases > 0 && { topicAliasMaximum: options.maxTopicAliases }),
       receiveMaximum: options.maxInFlight,
       maximumPacketSizeBytes: options.maxPacketBytes,
-      subscriptionIdentifierAvailable: false,
-      sharedSubscriptionAvailable: false,
     };
+  }
+
+  /** [MQTT-3.1.2-21]: what the CONNACK names is what holds. 3.1.1 has no way to say it. */
+  #keepAliveS({ version, keepAliveS }: ConnectPacket): number {
+    const most = this.#context.options.maxKeepAliveS;
+    const tooLong = keepAliveS === 0 || keepAliveS > most;
+    return version === 5 && most > 0 && tooLong ? most : keepAliveS;
   }
 
   #willOf(packet: ConnectPacket, clientId: string): ClientWill | null {
@@ -156,13 +168,19 @@ export class Admission {
     return { will, publisher: clientId };
   }
 
-  #refuse(connection: Connection, reason: CloseReason): void {
+  #refuseFull(connection: Connection): void {
+    const { serverReference } = this.#context.options;
+    if (serverReference === null || connection.decoder.version === 4) this.#refuse(connection, 'server_full');
+    else this.#refuse(connection, 'use_another_server', { serverReference });
+  }
+
+  #refuse(connection: Connection, reason: CloseReason, properties: Properties = {}): void {
     const version = connection.decoder.version;
     const told = CLOSE_REASONS[reason].mqttReason ?? Reason.UnspecifiedError;
     // A CONNACK has another word for it than a DISCONNECT: MQTT 5.0 §3.2.2.2.
     const mqttReason = told === Reason.ServerShuttingDown ? Reason.ServerUnavailable : told;
     const sayable = version === 5 || connackCodeV4(mqttReason) !== null;
-    const packet = { sessionPresent: false, reason: mqttReason, properties: {} };
+    const packet = { sessionPresent: false, reason: mqttReason, properties };
     connection.refuse(reason, sayable ? encodeConnack(version, packet) : null);
   }
 }

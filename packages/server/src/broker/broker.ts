@@ -10,7 +10,9 @@ import type { ConnectedClient } from './connected-client.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import type { BrokerContext, ByteAccount } from './context.ts';
 import type { BrokerCounters } from './counters.ts';
+import { FeedScheduler } from './feed-scheduler.ts';
 import { FlowControl } from './flow-control.ts';
+import { IncompletePackets } from './incomplete-packets.ts';
 import type { BrokerOptions } from './options.ts';
 import type { Authenticator, MessageRouter } from './ports.ts';
 import { Realms } from './realm.ts';
@@ -98,6 +100,8 @@ export class Broker implements ConnectionOwner {
       router,
       authenticator: parts.authenticator,
       queuedBytes: parts.queuedBytes,
+      feeds: new FeedScheduler(turn),
+      incomplete: new IncompletePackets(options.maxIncompleteBytes),
       newClientId: parts.newClientId,
       log: parts.log,
       limitedLog: parts.limitedLog,

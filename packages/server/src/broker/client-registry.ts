@@ -79,7 +79,7 @@ export class ClientRegistry {
     const clients = this.#realms.get(realm);
     if (clients === undefined) return 0;
     const encoded = new EncodedMessage(message);
-    for (const client of clients.values()) client.subscriber.sendQos0(encoded, false);
+    for (const client of clients.values()) client.subscriber.sendQos0(encoded, false, null);
     return clients.size;
   }
 

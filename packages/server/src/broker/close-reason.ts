@@ -9,7 +9,7 @@ const BY_REASON: ReadonlyMap<number, CloseReason> = new Map<number, CloseReason>
   [Reason.TopicAliasInvalid, 'topic_alias_invalid'],
   [Reason.UnsupportedProtocolVersion, 'unsupported_protocol'],
   [Reason.ClientIdentifierNotValid, 'client_id_not_valid'],
-  [Reason.SubscriptionIdentifiersNotSupported, 'subscription_ids_not_supported'],
+  [Reason.PayloadFormatInvalid, 'payload_format_invalid'],
   [Reason.BadAuthenticationMethod, 'bad_authentication_method'],
 ]);
 
@@ -21,6 +21,22 @@ export function closeReasonOf(error: PacketError): CloseReason {
 /** Why a transport closed that the client did not say goodbye on. */
 export function reasonOfLoss(error: Error | null): CloseReason {
   return (error as NodeJS.ErrnoException | null)?.syscall === 'write' ? 'write_failed' : 'client_gone';
+}
+
+/** A refused packet's reason in words. */
+export function refusalText(reason: number): string {
+  switch (reason) {
+    case Reason.QuotaExceeded:
+      return 'a queue is full, or the retained messages are: try again later';
+    case Reason.NotAuthorized:
+      return 'topics that begin with $ are the node\u2019s own';
+    case Reason.PayloadFormatInvalid:
+      return 'the payload is not UTF-8, as its format indicator says';
+    case Reason.PacketIdentifierNotFound:
+      return 'no message under way has this packet identifier';
+    default:
+      return 'refused';
+  }
 }
 
 /** Reasons after which nothing more can be sent. */

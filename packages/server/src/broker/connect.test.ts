@@ -18,8 +18,7 @@ describe('connecting', () => {
       sessionExpiryIntervalS: 60,
       receiveMaximum: 7,
       maximumPacketSizeBytes: 5000,
-      subscriptionIdentifierAvailable: false,
-      sharedSubscriptionAvailable: false,
+      topicAliasMaximum: 64,
     });
   });
 

@@ -13,8 +13,8 @@ import type { Realm } from './realm.ts';
 import type { Session } from './session.ts';
 import { Subscriber } from './subscriber.ts';
 
-/** Bytes of a DISCONNECT around its reason string. */
-const DISCONNECT_OVERHEAD_BYTES = 16;
+/** Most bytes of a packet around its reason string. */
+const REASON_OVERHEAD_BYTES = 16;
 
 /** What a client may do and has asked for, as its CONNECT and our CONNACK settled it. */
 export interface Capabilities {
@@ -79,6 +79,7 @@ export class ConnectedClient {
       version: packet.version,
       window: Math.min(capabilities.receiveMaximum, context.options.maxInFlight),
       maxPacketBytes: capabilities.maximumPacketBytes,
+      topicAliasMaximum: capabilities.topicAliasMaximum,
     };
     this.subscriber = new Subscriber(context, session, connection.outbound, limits, (reason) =>
       connection.close(reason),
@@ -120,9 +121,12 @@ export class ConnectedClient {
     }
   }
 
-  /** A reason string as properties, if it fits the client's maximum packet size [MQTT-3.14.2-3]. */
-  explain(reasonString: string): Properties {
-    const bytes = Buffer.byteLength(reasonString) + DISCONNECT_OVERHEAD_BYTES;
+  /**
+   * A reason string as properties, if it fits the client's maximum packet size [MQTT-3.14.2-3].
+   * @param moreBytes what the packet holds besides
+   */
+  explain(reasonString: string, moreBytes = 0): Properties {
+    const bytes = Buffer.byteLength(reasonString) + moreBytes + REASON_OVERHEAD_BYTES;
     return bytes <= this.capabilities.maximumPacketBytes ? { reasonString } : {};
   }
 }

@@ -20,7 +20,7 @@ import {
 } from '@plexus/protocol';
 import { Ack, type AckWriter } from './ack-slots.ts';
 import type { Admission } from './admission.ts';
-import { closeReasonOf, reasonOfLoss, TAKES_NOTHING } from './close-reason.ts';
+import { closeReasonOf, reasonOfLoss, refusalText, TAKES_NOTHING } from './close-reason.ts';
 import type { ConnectedClient } from './connected-client.ts';
 import type { BrokerContext } from './context.ts';
 import type { WaitingPublisher } from './flow-control.ts';
@@ -110,6 +110,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     } catch (error) {
       this.#failed(error);
     }
+    this.#context.incomplete.update(this);
   }
 
   onWritten(): void {
@@ -262,6 +263,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
       answer();
       this.decoder.resume();
     });
+    this.#context.incomplete.update(this);
   }
 
   /**
@@ -284,6 +286,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     this.#closing = true;
     this.#owner.handshakeOver(this);
     this.decoder.stop();
+    this.#context.incomplete.update(this);
     if (packet !== null) this.send(packet);
     this.#finish();
   }
@@ -321,6 +324,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     const client = this.client;
     this.client = null;
     this.decoder.stop();
+    this.#context.incomplete.update(this);
     this.#forgetParked();
     this.#context.counters.close(reason);
     this.#context.log.debug(
@@ -362,6 +366,11 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   }
 
   #sendAck(type: number, packetId: number, reason: number): void {
+    if (reason >= Reason.UnspecifiedError && this.client?.capabilities.requestProblemInformation === true) {
+      // A refusal says why, to a client that wants to know [MQTT-3.1.2-29].
+      this.send(encodeAck(5, type, packetId, reason, this.client.explain(refusalText(reason))));
+      return;
+    }
     const at = this.outbound.reserve(reason === 0 ? 4 : 5);
     if (reason === 0) writeAck(this.outbound.chunk, at, type, packetId);
     else writeAckReason(this.outbound.chunk, at, type, packetId, reason);

@@ -2,6 +2,8 @@ import type { TopicLimits } from '@plexus/protocol';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger, RateLimitedLog } from '../lib/log.ts';
 import type { BrokerCounters } from './counters.ts';
+import type { FeedScheduler } from './feed-scheduler.ts';
+import type { IncompletePackets } from './incomplete-packets.ts';
 import type { BrokerOptions } from './options.ts';
 import type { OutboundContext } from './outbound.ts';
 import type { Authenticator, MessageRouter } from './ports.ts';
@@ -25,6 +27,8 @@ export interface BrokerContext extends OutboundContext {
   readonly authenticator: Authenticator;
   /** Bytes in the queues and windows of all sessions. */
   readonly queuedBytes: ByteAccount;
+  readonly incomplete: IncompletePackets;
+  readonly feeds: FeedScheduler;
   /** For a client that wants one assigned: unique, and hard to guess. */
   newClientId(): string;
   readonly log: Logger;

@@ -7,7 +7,8 @@ import { Message } from './message.ts';
 import { Delivery } from './session-store.ts';
 
 const MESSAGE = Message.of(new RecentTopic('t', Buffer.from('t'), 0), Buffer.from('x'), { qos: 1, retain: false });
-const delivery = (sequence: number) => new Delivery(MESSAGE, 1, false, sequence);
+const delivery = (sequence: number) =>
+  new Delivery(MESSAGE, { qos: 1, retain: false, identifiers: null, share: null }, sequence);
 
 describe('a delivery window', () => {
   it('behaves as a map does: ids are unique while in use, found by id, gone once deleted', () => {

@@ -21,11 +21,18 @@ export class LocalDelivery {
 
   /** QoS 0 goes to connected clients only. */
   deliverRun(realm: Realm, run: PublishRun): void {
-    const targets = realm.route(run.topic).targets;
+    const { targets, groups } = realm.route(run.topic);
     for (let i = 0; i < targets.length; i++) {
       const target = targets[i]!;
       if (target.noLocal && target.session.clientId === run.publisher) continue;
-      target.session.connection?.sendRun(run);
+      target.session.connection?.sendRun(run, target.identifiers);
+    }
+    for (let i = 0; i < groups.length; i++) {
+      // Message by message: a run may be long, and its members take turns.
+      for (const encoded of run.messages()) {
+        const member = groups[i]!.choose(encoded.message);
+        member?.session.connection?.sendQos0(encoded, false, member.identifiers);
+      }
     }
   }
 
@@ -35,36 +42,49 @@ export class LocalDelivery {
    */
   admits(realm: Realm, message: Message): boolean {
     if (this.#options.queueFull !== 'reject') return true;
-    const targets = realm.route(message.topic).targets;
+    const { targets, groups } = realm.route(message.topic);
     const cost = message.costBytes;
     let total = this.#queuedBytes.total;
-    for (let i = 0; i < targets.length; i++) {
-      const target = targets[i]!;
-      if (grantedQos(target, message) === 0 || skips(target, message)) continue;
+    const fits = (target: Target): boolean => {
+      if (grantedQos(target, message) === 0 || skips(target, message)) return true;
       total += cost;
-      if (total > this.#options.maxTotalQueuedBytes || !target.session.hasRoomFor(message)) return false;
+      return total <= this.#options.maxTotalQueuedBytes && target.session.hasRoomFor(message);
+    };
+    for (let i = 0; i < targets.length; i++) if (!fits(targets[i]!)) return false;
+    for (let i = 0; i < groups.length; i++) {
+      const member = groups[i]!.peek(message);
+      // Nobody: all members are away, and full.
+      if (member === null ? message.qos > 0 : !fits(member)) return false;
     }
     return true;
   }
 
   /** @returns how many sessions match */
   deliver(realm: Realm, message: Message, commit: CommitTarget | null): number {
-    const targets = realm.route(message.topic).targets;
-    let encoded: EncodedMessage | null = null;
+    const { targets, groups } = realm.route(message.topic);
+    const encoded = new EncodedMessage(message);
     let matched = 0;
     for (let i = 0; i < targets.length; i++) {
       const target = targets[i]!;
       if (skips(target, message)) continue;
       matched++;
-      const qos = grantedQos(target, message);
-      const retain = message.retain && target.retainAsPublished;
-      if (qos === 0) {
-        encoded ??= new EncodedMessage(message);
-        target.session.connection?.sendQos0(encoded, retain);
-      } else target.session.deliver(message, qos, retain, commit);
+      hand(target, message, encoded, commit);
+    }
+    for (let i = 0; i < groups.length; i++) {
+      const member = groups[i]!.choose(message);
+      if (member === null) continue;
+      matched++;
+      hand(member, message, encoded, commit);
     }
     return matched;
   }
+}
+
+function hand(target: Target, message: Message, encoded: EncodedMessage, commit: CommitTarget | null): void {
+  const qos = grantedQos(target, message);
+  const retain = message.retain && target.retainAsPublished;
+  if (qos === 0) target.session.connection?.sendQos0(encoded, retain, target.identifiers);
+  else target.session.deliver(message, target.terms(qos, retain), commit);
 }
 
 function grantedQos(target: Target, message: Message): Qos {

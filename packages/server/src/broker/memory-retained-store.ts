@@ -51,9 +51,8 @@ export class MemoryRetainedStore implements RetainedStore {
     return root !== undefined && this.#delete(root, topic.split('/'), 0);
   }
 
-  *match(realm: string, filter: string): Generator<string, void, void> {
-    const root = this.#realms.get(realm);
-    if (root !== undefined) yield* matching(root, filter.split('/'), 0, true);
+  match(realm: string, filter: string): Iterator<string | null, undefined> {
+    return new Matches(this.#realms.get(realm) ?? null, filter.split('/'));
   }
 
   expire(wallMs: number, most: number): void {
@@ -116,23 +115,73 @@ function childOf(nodes: Map<string, TopicNode>, level: string): TopicNode {
   return child;
 }
 
-/** @param top whether `node` is the root, whose children are the first levels of topics; it has no message itself */
-function* matching(node: TopicNode, filter: string[], depth: number, top: boolean): Generator<string, void, void> {
-  if (depth === filter.length) {
-    if (node.message !== null) yield node.message.topic.name;
-    return;
+/** Places of the tree that one `next` looks at. */
+const LOOKS_PER_STEP = 64;
+
+/** A place in the tree whose children are being looked through. */
+interface Frame {
+  readonly children: Iterator<[level: string, node: TopicNode]>;
+  /** Index of the filter's level that the children are held against: a wildcard. */
+  readonly depth: number;
+}
+
+/**
+ * Walks the tree without recursion: topics may have many levels, and a step has to stop anywhere. Maps may change while they are
+ * iterated, so the tree may too.
+ */
+class Matches implements Iterator<string | null, undefined> {
+  readonly #filter: readonly string[];
+  readonly #frames: Frame[] = [];
+  /** Where to begin; null from then on. */
+  #root: TopicNode | null;
+
+  constructor(root: TopicNode | null, filter: readonly string[]) {
+    this.#root = root;
+    this.#filter = filter;
   }
-  const wanted = filter[depth]!;
-  // `a/#` includes `a` itself, MQTT 5.0 §4.7.1.2.
-  if (wanted === '#' && node.message !== null) yield node.message.topic.name;
-  if (wanted !== '+' && wanted !== '#') {
-    const child = node.children?.get(wanted);
-    if (child !== undefined) yield* matching(child, filter, depth + 1, false);
-    return;
+
+  next(): IteratorResult<string | null, undefined> {
+    if (this.#root !== null) {
+      const found = this.#enter(this.#root, 0);
+      this.#root = null;
+      if (found !== null) return { done: false, value: found };
+    }
+    for (let looks = 0; looks < LOOKS_PER_STEP; looks++) {
+      const frame = this.#frames[this.#frames.length - 1];
+      if (frame === undefined) return { done: true, value: undefined };
+      const step = frame.children.next();
+      if (step.done === true) {
+        this.#frames.pop();
+        continue;
+      }
+      const [level, node] = step.value;
+      // [MQTT-4.7.2-1]; only the root's children are in the first frame of a filter that begins with a wildcard.
+      if (frame.depth === 0 && this.#frames.length === 1 && level.startsWith('$')) continue;
+      const found = this.#enter(node, this.#filter[frame.depth] === '#' ? frame.depth : frame.depth + 1);
+      if (found !== null) return { done: false, value: found };
+    }
+    return { done: false, value: null };
   }
-  for (const [level, child] of node.children ?? []) {
-    // [MQTT-4.7.2-1]
-    if (top && level.startsWith('$')) continue;
-    yield* matching(child, filter, wanted === '#' ? depth : depth + 1, false);
+
+  /** Goes down from `node` as far as the filter is literal; there is either the topic itself, or children to look through. */
+  #enter(node: TopicNode, depth: number): string | null {
+    const filter = this.#filter;
+    let at = node;
+    for (; depth < filter.length; depth++) {
+      const level = filter[depth]!;
+      if (level === '+' || level === '#') {
+        if (at.children !== null) this.#frames.push({ children: at.children.entries(), depth });
+        // `a/#` includes `a` itself, MQTT 5.0 §4.7.1.2.
+        return level === '#' ? topicOf(at) : null;
+      }
+      const child = at.children?.get(level);
+      if (child === undefined) return null;
+      at = child;
+    }
+    return topicOf(at);
   }
+}
+
+function topicOf(node: TopicNode): string | null {
+  return node.message === null ? null : node.message.topic.name;
 }

@@ -2,7 +2,7 @@ import type { SubscribeRequest } from '@plexus/protocol';
 import { Fifo } from '../lib/fifo.ts';
 import { DeliveryWindow } from './delivery-window.ts';
 import type { Message } from './message.ts';
-import { Delivery, DeliveryState, type SessionState, type SessionStore } from './session-store.ts';
+import { Delivery, DeliveryState, type DeliveryTerms, type SessionState, type SessionStore } from './session-store.ts';
 
 const NO_SUBSCRIPTIONS: ReadonlyMap<string, SubscribeRequest> = new Map();
 
@@ -59,9 +59,9 @@ class MemorySession implements SessionState {
     return this.#window?.size ?? 0;
   }
 
-  enqueue(message: Message, qos: 1 | 2, retain: boolean): void {
+  enqueue(message: Message, terms: DeliveryTerms): void {
     this.#queue ??= new Fifo();
-    this.#queue.push(new Delivery(message, qos, retain, this.#sequence++));
+    this.#queue.push(new Delivery(message, terms, this.#sequence++));
     this.queuedBytes += message.costBytes;
     this.heldBytes += message.costBytes;
   }
@@ -73,7 +73,7 @@ class MemorySession implements SessionState {
   send(): Delivery {
     const delivery = this.#queue!.shift()!;
     this.queuedBytes -= delivery.message!.costBytes;
-    delivery.state = delivery.qos === 1 ? DeliveryState.AwaitPuback : DeliveryState.AwaitPubrec;
+    delivery.state = delivery.terms.qos === 1 ? DeliveryState.AwaitPuback : DeliveryState.AwaitPubrec;
     this.#window ??= new DeliveryWindow();
     this.#window.add(delivery);
     return delivery;
@@ -114,6 +114,28 @@ class MemorySession implements SessionState {
     let count = this.queuedMessages;
     if (this.#window !== null) for (const delivery of this.#window) if (delivery.message !== null) count++;
     return count;
+  }
+
+  takeShared(movable: (share: string) => boolean): { message: Message; terms: DeliveryTerms }[] {
+    const taken: { message: Message; terms: DeliveryTerms }[] = [];
+    const take = (delivery: Delivery): boolean => {
+      const { message, terms } = delivery;
+      if (message === null || terms.share === null || !movable(terms.share)) return false;
+      taken.push({ message, terms });
+      return true;
+    };
+    for (const delivery of this.unacknowledged()) {
+      if (delivery.terms.qos === 1 && take(delivery)) this.complete(delivery);
+    }
+    for (let left = this.queuedMessages; left > 0; left--) {
+      const delivery = this.#queue!.shift()!;
+      if (!take(delivery)) this.#queue!.push(delivery);
+      else {
+        this.queuedBytes -= delivery.message!.costBytes;
+        this.#letGo(delivery);
+      }
+    }
+    return taken;
   }
 
   find(packetId: number): Delivery | null {

@@ -1,4 +1,4 @@
-import { ownBytes, type PublishView, type Qos, type RecentTopic } from '@plexus/protocol';
+import { copyBytes, ownBytes, type PublishView, type Qos, type RecentTopic, withoutTopicAlias } from '@plexus/protocol';
 
 /** Kept messages move to memory of their own when the buffer they lie in is larger than them by this much. */
 const COMPACT_OVER_BYTES = 512;
@@ -109,6 +109,25 @@ export class Message {
 
   payload(): Uint8Array {
     return this.buffer.subarray(this.payloadStart, this.payloadEnd);
+  }
+
+  /** Takes the publisher's topic alias out of the properties, which moves the message to memory of its own. */
+  dropTopicAlias(): void {
+    const properties = withoutTopicAlias(this.buffer, this.propertiesStart, this.propertiesEnd);
+    const { payloadLength } = this;
+    const buffer = new Uint8Array(properties.length + payloadLength);
+    copyBytes(
+      buffer,
+      copyBytes(buffer, 0, properties, 0, properties.length),
+      this.buffer,
+      this.payloadStart,
+      this.payloadEnd,
+    );
+    this.buffer = buffer;
+    this.propertiesStart = 0;
+    this.propertiesEnd = properties.length;
+    this.payloadStart = properties.length;
+    this.payloadEnd = buffer.length;
   }
 
   /** Moves the message out of a buffer much larger than itself, which would otherwise live as long as the message. */

@@ -13,6 +13,12 @@ export interface BrokerOptions {
   readonly maxSubscriptionsPerClient: number;
   readonly maxSubscriptions: number;
   readonly maxInFlight: number;
+  readonly maxTopicAliases: number;
+  readonly checkPayloadFormat: boolean;
+  readonly maxKeepAliveS: number;
+  readonly responseTopicPrefix: string | null;
+  readonly serverReference: string | null;
+  readonly sysIntervalS: number;
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
   readonly maxTotalQueuedBytes: number;
@@ -25,6 +31,7 @@ export interface BrokerOptions {
   readonly outboundLowWaterBytes: number;
   readonly maxStalledBytes: number;
   readonly publisherBufferBytes: number;
+  readonly maxIncompleteBytes: number;
   readonly writeTimeoutMs: number;
   readonly stallAfterMs: number;
   readonly queueFull: QueueFullPolicy;

@@ -70,12 +70,12 @@ describe('a subscription', () => {
     const broker = new TestBroker({ maxSubscriptionsPerClient: 2 });
     const client = broker.client('s');
     const options = { noLocal: false, retainAsPublished: false, retainHandling: 0 as const };
-    const requests = (['a', '$share/g/t', 'b', 'c', 'a'] as const).map((filter, i) => ({
+    const requests = (['a', '$share//t', 'b', 'c', 'a'] as const).map((filter, i) => ({
       filter,
       qos: (i % 3) as 0 | 1 | 2,
       ...options,
     }));
-    expect(client.subscribeAll(requests)).toEqual([0, 0x9e, 2, 0x97, 1]);
+    expect(client.subscribeAll(requests)).toEqual([0, 0x8f, 2, 0x97, 1]);
     expect(broker.connect('v4', { version: 4 }).subscribeAll(requests)).toEqual([0, 0x80, 2, 0x80, 1]);
   });
 

@@ -1,4 +1,6 @@
 import { type ProtocolVersion, type PublishView, publishSize, type RecentTopic, writePublish } from '@plexus/protocol';
+import { EncodedMessage } from './encoded-message.ts';
+import { Message } from './message.ts';
 
 /** The same messages as PUBLISH packets of one protocol version. */
 export class WireForm {
@@ -28,6 +30,7 @@ export class PublishRun {
   count = 1;
   #own: WireForm;
   #other: WireForm | null = null;
+  #messages: EncodedMessage[] | null = null;
 
   constructor(view: PublishView, topic: RecentTopic, version: ProtocolVersion, publisher: string) {
     this.topic = topic;
@@ -53,6 +56,37 @@ export class PublishRun {
     return this.#other;
   }
 
+  /** The messages of the run one by one, for receivers that cannot take it as it is. Made when the first of them asks. */
+  messages(): readonly EncodedMessage[] {
+    this.#messages ??= this.#split();
+    return this.#messages;
+  }
+
+  #split(): EncodedMessage[] {
+    const own = this.#own;
+    const messages: EncodedMessage[] = [];
+    PublishRun.forEachPacket(own, (start, end) => {
+      const { propertiesStart, payloadStart } = bodyOf(own.buffer, start, this.version, this.topic.bytes.length);
+      // Nothing in a run has waited, so the time that an expiry interval has run is zero, and need not be known.
+      const never = Number.POSITIVE_INFINITY;
+      const { topic, publisher } = this;
+      const message = new Message(
+        topic,
+        0,
+        false,
+        publisher,
+        never,
+        own.buffer,
+        propertiesStart,
+        payloadStart,
+        payloadStart,
+        end,
+      );
+      messages.push(new EncodedMessage(message));
+    });
+    return messages;
+  }
+
   /** Calls `visit` with the bounds of each packet in a form. */
   static forEachPacket(form: WireForm, visit: (start: number, end: number) => void): void {
     for (let at = form.start; at < form.end; ) {
@@ -71,7 +105,7 @@ export class PublishRun {
     let at = 0;
     let largest = 0;
     PublishRun.forEachPacket(own, (start, end) => {
-      const payloadStart = payloadOffset(own.buffer, start, this.version, topic.length);
+      const { payloadStart } = bodyOf(own.buffer, start, this.version, topic.length);
       const size = publishSize(version, topic.length, 0, 0, end - payloadStart);
       if (size > largest) largest = size;
       at = writePublish(out, at, version, 0, topic, 0, own.buffer, 0, 0, own.buffer, payloadStart, end);
@@ -91,15 +125,21 @@ function packetEnd(buffer: Uint8Array, start: number): number {
   }
 }
 
-function payloadOffset(buffer: Uint8Array, start: number, version: ProtocolVersion, topicLength: number): number {
+/** Where the properties, without their length, and the payload of a QoS 0 PUBLISH begin. */
+function bodyOf(
+  buffer: Uint8Array,
+  start: number,
+  version: ProtocolVersion,
+  topicLength: number,
+): { propertiesStart: number; payloadStart: number } {
   let at = start + 1;
   while (buffer[at++]! >= 0x80);
   at += 2 + topicLength;
-  if (version === 4) return at;
+  if (version === 4) return { propertiesStart: at, payloadStart: at };
   let length = 0;
   for (let shift = 0; ; shift += 7) {
     const byte = buffer[at++]!;
     length |= (byte & 0x7f) << shift;
-    if (byte < 0x80) return at + length;
+    if (byte < 0x80) return { propertiesStart: at, payloadStart: at + length };
   }
 }

@@ -140,7 +140,7 @@ describe('a publisher that outruns the node', () => {
 
   it('does not go wrong over a bad packet among those that wait', () => {
     const { broker, subscriber, publisher } = scene({ publisherBufferBytes: 50_000 });
-    publisher.send(publishPacket(5, 't', payload(0), { qos: 1, packetId: 900, properties: { topicAlias: 3 } }));
+    publisher.send(publishPacket(5, 't', payload(0), { qos: 1, packetId: 900, properties: { topicAlias: 99 } }));
     expect(publisher.closed).toBe(false);
     subscriber.transport.pace = 5000;
     broker.settle();

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { PacketError, type PublishView, Reason, type RecentTopic } from '@plexus/protocol';
 import { Ack, AckSlots, type AckWriter } from './ack-slots.ts';
 import type { BrokerContext } from './context.ts';
@@ -22,6 +23,8 @@ export class Publisher implements CommitTarget {
   readonly #session: Session;
   readonly #version: 4 | 5;
   #run: PublishRun | null = null;
+  /** Topics by the alias that the client gave them; null until it gives one. */
+  #aliases: RecentTopic[] | null = null;
   /** QoS 2 packet ids of this connection without a PUBREL. */
   #unreleased: Set<number> | null = null;
 
@@ -38,8 +41,17 @@ export class Publisher implements CommitTarget {
     const { counters } = this.#context;
     this.messages++;
     counters.messagesIn[view.qos]++;
+    this.#session.realm.messagesIn++;
     counters.publishBytesIn[view.qos] += view.end - view.start;
-    if (view.qos === 0 && !view.retain) {
+    if (
+      view.payloadFormat === 1 &&
+      this.#context.options.checkPayloadFormat &&
+      !isUtf8(view.buffer.subarray(view.payloadStart, view.end))
+    ) {
+      this.#refuseFormat(view);
+      return;
+    }
+    if (view.qos === 0 && !view.retain && view.topicAlias === 0) {
       if (this.#run?.extend(view) === true) return;
       this.flush();
       if (isForNodeOnly(topic)) counters.drop('not_authorized', 1);
@@ -47,7 +59,7 @@ export class Publisher implements CommitTarget {
       return;
     }
     this.flush();
-    if (view.qos === 0) this.#publishRetained(view, topic);
+    if (view.qos === 0) this.#publishSingle(view, topic);
     else this.#publishAcknowledged(view, topic, view.qos);
   }
 
@@ -68,16 +80,33 @@ export class Publisher implements CommitTarget {
   }
 
   #topicOf(view: PublishView): RecentTopic {
-    // The CONNACK allows no aliases, MQTT 5.0 §3.2.2.3.8.
-    if (view.topicAlias !== 0 || view.topic === null) {
-      throw new PacketError(Reason.TopicAliasInvalid, 'topic alias, of which none were allowed [MQTT-3.3.2-9]');
+    const alias = view.topicAlias;
+    if (alias === 0) return view.topic!;
+    if (alias > this.#context.options.maxTopicAliases) {
+      throw new PacketError(Reason.TopicAliasInvalid, `topic alias ${alias}, above our maximum [MQTT-3.3.2-9]`);
     }
-    return view.topic;
+    this.#aliases ??= [];
+    if (view.topic !== null) this.#aliases[alias] = view.topic;
+    const topic = this.#aliases[alias];
+    if (topic === undefined) {
+      throw new PacketError(Reason.TopicAliasInvalid, `topic alias ${alias}, which was never set (§3.3.2.3.4)`);
+    }
+    return topic;
   }
 
-  #publishRetained(view: PublishView, topic: RecentTopic): void {
+  /** A message at QoS 0 that cannot be part of a run. */
+  #publishSingle(view: PublishView, topic: RecentTopic): void {
     if (isForNodeOnly(topic)) this.#context.counters.drop('not_authorized', 1);
     else this.#context.router.publish(this.#session.realm, this.#message(view, topic), null);
+  }
+
+  /** The payload is not the UTF-8 that the packet says it is, MQTT 5.0 §3.3.2.3.2. */
+  #refuseFormat(view: PublishView): void {
+    this.flush();
+    if (view.qos === 0)
+      throw new PacketError(Reason.PayloadFormatInvalid, 'payload is not UTF-8 as it claims (§3.3.2.3.2)');
+    const slot = this.slots.take(view.packetId, view.qos === 1 ? Ack.Puback : Ack.Pubrec);
+    this.slots.meet(slot, Reason.PayloadFormatInvalid);
   }
 
   #publishAcknowledged(view: PublishView, topic: RecentTopic, qos: 1 | 2): void {
@@ -120,7 +149,10 @@ export class Publisher implements CommitTarget {
   }
 
   #message(view: PublishView, topic: RecentTopic): Message {
-    return Message.fromView(view, topic, this.#session.clientId, this.#context.clock);
+    const message = Message.fromView(view, topic, this.#session.clientId, this.#context.clock);
+    // An alias means something on the publisher's connection only.
+    if (view.topicAlias !== 0) message.dropTopicAlias();
+    return message;
   }
 }
 

@@ -2,10 +2,11 @@ import { encodeUtf8, type RecentTopic, SubscriptionTrie, type TopicLimits, Topic
 import { InterestStamps } from './interest-stamps.ts';
 import { Route, Target } from './route.ts';
 import type { Session } from './session.ts';
+import { parseShare, ShareGroup } from './share-group.ts';
 import type { Subscription } from './subscription.ts';
 
 /** Topics whose routes are kept, per realm. */
-const RECENT_TOPICS = 8192;
+const RECENT_TOPICS = 32_768;
 /** Targets of all kept routes together, per realm; past it they are forgotten and found again. */
 const MAX_CACHED_TARGETS = 500_000;
 
@@ -15,7 +16,13 @@ export class Realm {
   /** Handed to the decoders of the realm's connections: a topic found there belongs to this realm. */
   readonly topics: TopicTable;
   readonly sessions = new Map<string, Session>();
-  #trie = new SubscriptionTrie<Subscription>();
+  /** Messages of its clients and to them, since the start. */
+  messagesIn = 0;
+  messagesOut = 0;
+  #trie = new SubscriptionTrie<Subscription | ShareGroup>();
+  /** Shared subscriptions, by filter with `$share/{group}/`. */
+  #groups = new Map<string, ShareGroup>();
+  #subscriptions = 0;
   #stamps = new InterestStamps();
   #cachedTargets = 0;
   #routesBuilt = 0;
@@ -23,27 +30,60 @@ export class Realm {
   constructor(name: string, limits: TopicLimits) {
     this.name = name;
     this.topics = new TopicTable(RECENT_TOPICS, limits, (topic) => {
-      this.#cachedTargets -= (topic.route as Route | null)?.targets.length ?? 0;
+      this.#cachedTargets -= (topic.route as Route | null)?.size ?? 0;
     });
   }
 
   get subscriptions(): number {
-    return this.#trie.size;
+    return this.#subscriptions;
   }
 
   add(subscription: Subscription): void {
-    this.#trie.add(subscription.request.filter, subscription);
-    this.#stamps.changed(subscription.request.filter);
+    const { filter } = subscription.request;
+    const share = parseShare(filter);
+    this.#subscriptions++;
+    if (share === null) {
+      this.#trie.add(filter, subscription);
+      this.#stamps.changed(filter);
+      return;
+    }
+    let group = this.#groups.get(filter);
+    if (group === undefined) {
+      group = new ShareGroup(filter);
+      this.#groups.set(filter, group);
+      this.#trie.add(share.filter, group);
+      this.#stamps.changed(share.filter);
+    }
+    group.join(subscription);
   }
 
   remove(subscription: Subscription): void {
-    this.#trie.remove(subscription);
-    this.#stamps.changed(subscription.request.filter);
+    const { filter } = subscription.request;
+    const share = parseShare(filter);
+    this.#subscriptions--;
+    if (share === null) {
+      this.#trie.remove(subscription);
+      this.#stamps.changed(filter);
+      return;
+    }
+    const group = this.#groups.get(filter)!;
+    group.leave(subscription.session);
+    if (!group.empty) return;
+    this.#groups.delete(filter);
+    this.#trie.remove(group);
+    this.#stamps.changed(share.filter);
   }
 
   /** The options of a subscription that stays were changed. */
   changed(subscription: Subscription): void {
-    this.#stamps.changed(subscription.request.filter);
+    const group = this.#groups.get(subscription.request.filter);
+    if (group === undefined) this.#stamps.changed(subscription.request.filter);
+    else group.join(subscription);
+  }
+
+  /** The members of a shared subscription, by its filter with `$share/{group}/`. */
+  group(filter: string): ShareGroup | null {
+    return this.#groups.get(filter) ?? null;
   }
 
   /** A topic by its name, which must be valid. */
@@ -58,13 +98,17 @@ export class Realm {
     if (known !== null && known.stamp === this.#stamps.stamp(known.keys)) return known;
     const keys = known?.keys ?? this.#stamps.keysOf(topic.name);
     const targets: Target[] = [];
+    const groups: ShareGroup[] = [];
     const build = ++this.#routesBuilt;
-    this.#trie.match(topic.name, (subscription) => addTarget(targets, subscription, build));
-    const route = new Route(targets, keys, this.#stamps.stamp(keys));
-    this.#cachedTargets += targets.length - (known?.targets.length ?? 0);
+    this.#trie.match(topic.name, (entry) => {
+      if (entry instanceof ShareGroup) groups.push(entry);
+      else addTarget(targets, entry, build);
+    });
+    const route = new Route(targets, groups, keys, this.#stamps.stamp(keys));
+    this.#cachedTargets += route.size - (known?.size ?? 0);
     if (this.#cachedTargets > MAX_CACHED_TARGETS) {
       this.topics.forgetRoutes();
-      this.#cachedTargets = targets.length;
+      this.#cachedTargets = route.size;
     }
     topic.route = route;
     return route;
@@ -79,13 +123,8 @@ function addTarget(targets: Target[], { session, request }: Subscription, build:
   if (session.routeBuild !== build) {
     session.routeBuild = build;
     session.routeIndex = targets.length;
-    targets.push(new Target(session, request.qos, request.noLocal, request.retainAsPublished));
-    return;
-  }
-  const target = targets[session.routeIndex]!;
-  if (request.qos > target.qos) target.qos = request.qos;
-  target.noLocal &&= request.noLocal;
-  target.retainAsPublished ||= request.retainAsPublished;
+    targets.push(new Target(session, request, null));
+  } else targets[session.routeIndex]!.merge(request);
 }
 
 /** The realms of a node, made when first named. Names come from the configuration, so their number is bounded. */

@@ -22,7 +22,7 @@ export function describeRetainedStore(name: string, make: (limits: RetainedLimit
     const all: [topic: string, payload: string][] = [];
     const matches = store.match(realm, filter);
     for (let step = matches.next(); step.done !== true; step = matches.next()) {
-      all.push([step.value, Buffer.from(store.get(realm, step.value)!.payload()).toString()]);
+      if (step.value !== null) all.push([step.value, Buffer.from(store.get(realm, step.value)!.payload()).toString()]);
     }
     return all.sort();
   };

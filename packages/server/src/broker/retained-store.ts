@@ -13,9 +13,10 @@ export interface RetainedStore {
   delete(realm: string, topic: string): boolean;
   /**
    * The topics that match `filter` and have a retained message. They are found as they are asked for: a change made
-   * meanwhile may be seen or not.
+   * meanwhile may be seen or not. One call of `next` looks at a bounded number of places; null means that it found
+   * nothing there, and that there are more.
    */
-  match(realm: string, filter: string): Iterator<string>;
+  match(realm: string, filter: string): Iterator<string | null, undefined>;
   /** The retained message of a topic. */
   get(realm: string, topic: string): Message | null;
   /** Takes out messages whose expiry has passed; looks at `most` of them, and goes on from there the next time. */

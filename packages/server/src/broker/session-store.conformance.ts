@@ -2,7 +2,9 @@ import { RecentTopic } from '@plexus/protocol';
 import { describe, expect, it } from 'vitest';
 import { request } from '../testing/packets.ts';
 import { Message } from './message.ts';
-import { DeliveryState, type SessionState, type SessionStore } from './session-store.ts';
+import { DeliveryState, type DeliveryTerms, type SessionState, type SessionStore } from './session-store.ts';
+
+const terms = (qos: 1 | 2, retain: boolean): DeliveryTerms => ({ qos, retain, identifiers: null, share: null });
 
 const message = (payload: string, qos: 1 | 2 = 1) =>
   Message.of(new RecentTopic('t', Buffer.from('t'), 0), Buffer.from(payload), { qos, retain: false });
@@ -17,7 +19,7 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
   };
   const filled = (...contents: string[]): SessionState => {
     const session = opened();
-    for (const content of contents) session.enqueue(message(content), 1, false, null);
+    for (const content of contents) session.enqueue(message(content), terms(1, false), null);
     return session;
   };
 
@@ -51,7 +53,7 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
       const store = make();
       const first = store.create('red', 'a', 60);
       first.subscribe(request('t', 1));
-      first.enqueue(message('x'), 1, false, null);
+      first.enqueue(message('x'), terms(1, false), null);
       first.receive(1, null);
       store.remove(first);
       const second = store.create('red', 'a', 60);
@@ -117,9 +119,10 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
 
     it('keeps QoS and RETAIN as they were given', () => {
       const session = opened();
-      session.enqueue(message('x', 2), 2, true, null);
+      session.enqueue(message('x', 2), terms(2, true), null);
       const delivery = session.send();
-      expect([delivery.qos, delivery.retain, delivery.state]).toEqual([2, true, DeliveryState.AwaitPubrec]);
+      expect(delivery.terms).toEqual(terms(2, true));
+      expect(delivery.state).toBe(DeliveryState.AwaitPubrec);
     });
 
     it('lets go of what has expired, and leaves the rest in order', () => {
@@ -136,7 +139,7 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
         ['3', 10],
         ['4', 11],
       ] as const) {
-        session.enqueue(at(content, expiresAtMs), 1, false, null);
+        session.enqueue(at(content, expiresAtMs), terms(1, false), null);
       }
       const sent = session.send();
       expect(session.dropExpired(10)).toBe(1);
@@ -181,7 +184,7 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
 
     it('keeps only the packet id after a release [MQTT-4.3.3-6]', () => {
       const session = opened();
-      session.enqueue(message('x', 2), 2, false, null);
+      session.enqueue(message('x', 2), terms(2, false), null);
       const delivery = session.send();
       session.release(delivery);
       expect(session.find(delivery.packetId)).toBe(delivery);
@@ -195,8 +198,7 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
       const topic = new RecentTopic('t', Buffer.from('t'), 0);
       session.enqueue(
         new Message(topic, 1, false, 'p', Number.POSITIVE_INFINITY, buffer, 10, 10, 10, 20),
-        1,
-        false,
+        terms(1, false),
         null,
       );
       const { message: sent } = session.send();
@@ -207,7 +209,7 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
 
     it('counts what the client does not have yet', () => {
       const session = opened();
-      for (const payload of ['1', '2', '3']) session.enqueue(message(payload, 2), 2, false, null);
+      for (const payload of ['1', '2', '3']) session.enqueue(message(payload, 2), terms(2, false), null);
       const [first] = [session.send(), session.send()];
       expect(session.undelivered).toBe(3);
       session.release(first);
@@ -219,10 +221,10 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
     it('lists all in the order of sending, also after packet ids went round', () => {
       const session = opened();
       for (let i = 0; i < 65_530; i++) {
-        session.enqueue(message('x'), 1, false, null);
+        session.enqueue(message('x'), terms(1, false), null);
         session.complete(session.send());
       }
-      for (let i = 0; i < 20; i++) session.enqueue(message(`${i}`), 1, false, null);
+      for (let i = 0; i < 20; i++) session.enqueue(message(`${i}`), terms(1, false), null);
       payloads(session);
       const order = session.unacknowledged().map((delivery) => Buffer.from(delivery.message!.payload()).toString());
       expect(order).toEqual(Array.from({ length: 20 }, (_, i) => `${i}`));

@@ -1,4 +1,4 @@
-import type { Qos, SubscribeRequest } from '@plexus/protocol';
+import type { SubscribeRequest } from '@plexus/protocol';
 import type { AckSlots } from './ack-slots.ts';
 import type { Message } from './message.ts';
 
@@ -15,23 +15,31 @@ export const DeliveryState = {
 } as const;
 export type DeliveryState = (typeof DeliveryState)[keyof typeof DeliveryState];
 
+/** How one session gets a message. */
+export interface DeliveryTerms {
+  readonly qos: 1 | 2;
+  /** The RETAIN flag it goes out with. */
+  readonly retain: boolean;
+  /** Subscription identifiers as MQTT 5 properties; null for none. */
+  readonly identifiers: Uint8Array | null;
+  /** The shared subscription it comes from, as `$share/{group}/{filter}`; null for none. */
+  readonly share: string | null;
+}
+
 /** One message on its way to one client at QoS 1 or 2. */
 export class Delivery {
   /** null once PUBREC came. */
   message: Message | null;
-  readonly qos: Qos;
-  /** The RETAIN flag it goes out with. */
-  readonly retain: boolean;
+  readonly terms: DeliveryTerms;
   /** Place in the session's order of sending. */
   readonly sequence: number;
   /** 0 while queued. */
   packetId = 0;
   state: DeliveryState = DeliveryState.Queued;
 
-  constructor(message: Message, qos: Qos, retain: boolean, sequence: number) {
+  constructor(message: Message, terms: DeliveryTerms, sequence: number) {
     this.message = message;
-    this.qos = qos;
-    this.retain = retain;
+    this.terms = terms;
     this.sequence = sequence;
   }
 }
@@ -72,7 +80,14 @@ export interface SessionState {
   /** Messages sent and not yet acknowledged to the end. */
   readonly inFlight: number;
   /** Appends to the queue. The caller has checked the bounds. */
-  enqueue(message: Message, qos: 1 | 2, retain: boolean, commit: CommitTarget | null): void;
+  enqueue(message: Message, terms: DeliveryTerms, commit: CommitTarget | null): void;
+  /**
+   * Takes out what another member of its shared subscription may get: what is queued, and at QoS 1 also what is in flight.
+   * QoS 2 in flight stays with its session [MQTT-4.8.2-5].
+   * @param movable whether there is such a member
+   * @returns them in the order of sending
+   */
+  takeShared(movable: (share: string) => boolean): { message: Message; terms: DeliveryTerms }[];
   /** The oldest of the queue, which stays there; null when it is empty. */
   peek(): Delivery | null;
   /** Moves the oldest of the queue into the window, with a packet id that is free. */

@@ -1,16 +1,19 @@
 import type { SubscribeRequest } from '@plexus/protocol';
-import type { TurnTask } from '../lib/turn.ts';
 import type { BrokerContext } from './context.ts';
 import { EncodedMessage } from './encoded-message.ts';
+import type { Feeder } from './feed-scheduler.ts';
 import type { Message } from './message.ts';
 import type { PublishRun } from './publish-run.ts';
 import type { Realm } from './realm.ts';
-import { RetainedFeed } from './retained-feed.ts';
-import { type CommitTarget, type Delivery, DeliveryState, type SessionState } from './session-store.ts';
+import { NOT_FOUND_YET, RetainedFeed } from './retained-feed.ts';
+import {
+  type CommitTarget,
+  type Delivery,
+  DeliveryState,
+  type DeliveryTerms,
+  type SessionState,
+} from './session-store.ts';
 import { Subscription } from './subscription.ts';
-
-/** Retained messages given to one session per turn. */
-const FEED_PER_TURN = 100;
 
 /** What a session needs of the connection that serves it at the moment. */
 export interface SessionConnection {
@@ -19,13 +22,14 @@ export interface SessionConnection {
   /** Whether more QoS 1 and 2 may be written now; else they wait in the queue until it drains. */
   readonly hasRoom: boolean;
   /** Whether the client takes a packet of this message [MQTT-3.1.2-24]. */
-  accepts(message: Message): boolean;
+  accepts(message: Message, identifiers: Uint8Array | null): boolean;
   sendDelivery(delivery: Delivery, dup: boolean): void;
   sendRelease(packetId: number): void;
-  sendQos0(message: EncodedMessage, retain: boolean): void;
+  sendQos0(message: EncodedMessage, retain: boolean, identifiers: Uint8Array | null): void;
   /** Whether `sendQos0` would send the message rather than drop it. */
   hasRoomForQos0(message: Message): boolean;
-  sendRun(run: PublishRun): void;
+  /** @param identifiers subscription identifiers, as MQTT 5 properties */
+  sendRun(run: PublishRun, identifiers: Uint8Array | null): void;
   close(reason: 'queue_full'): void;
 }
 
@@ -33,7 +37,7 @@ export interface SessionConnection {
  * A client's session at work: its state, its place in the realm, and the connection it has at the moment. Messages at QoS 1 and
  * 2 go through the queue of the state into the window, as far as the window and the connection have room.
  */
-export class Session implements TurnTask {
+export class Session implements Feeder {
   /** Order of creation in this process, for paged listings. */
   readonly number: number;
   readonly realm: Realm;
@@ -49,7 +53,8 @@ export class Session implements TurnTask {
   /** In flight from an earlier connection, to be sent again, oldest first. */
   #resend: Delivery[] | null = null;
   #resendAt = 0;
-  #feeds: RetainedFeed[] = [];
+  /** By filter, oldest first. */
+  readonly #feeds = new Map<string, RetainedFeed>();
   #expiredDroppedMs = Number.NEGATIVE_INFINITY;
   #feedScheduled = false;
   #ended = false;
@@ -80,7 +85,7 @@ export class Session implements TurnTask {
 
   /** @returns whether there was one */
   unsubscribe(filter: string): boolean {
-    this.#feeds = this.#feeds.filter((feed) => feed.filter !== filter);
+    this.#feeds.delete(filter);
     const subscription = this.#subscriptions?.get(filter);
     if (subscription !== undefined) {
       this.#subscriptions!.delete(filter);
@@ -91,8 +96,8 @@ export class Session implements TurnTask {
 
   /** Gives the client the retained messages that match, as fast as it takes them. */
   feedRetained(request: SubscribeRequest): void {
-    this.#feeds = this.#feeds.filter((feed) => feed.filter !== request.filter);
-    this.#feeds.push(new RetainedFeed(request, this.#context.retained, this.realm.name));
+    this.#feeds.delete(request.filter);
+    this.#feeds.set(request.filter, new RetainedFeed(request, this.#context.retained, this.realm.name));
     this.#scheduleFeed();
   }
 
@@ -102,11 +107,11 @@ export class Session implements TurnTask {
   }
 
   /** Takes a message at QoS 1 or 2. When there is no room, `queueFull` decides what goes. */
-  deliver(message: Message, qos: 1 | 2, retain: boolean, commit: CommitTarget | null): void {
+  deliver(message: Message, terms: DeliveryTerms, commit: CommitTarget | null): void {
     // Ended by what this very message did to an earlier target.
     if (this.#ended) return;
     if (!this.hasRoomFor(message) && !this.#makeRoom(message)) return;
-    this.#enqueue(message, qos, retain, commit);
+    this.#enqueue(message, terms, commit);
     if (this.connection !== null) this.pump();
     // Who waits may wait long: not in a read buffer that is larger than the message.
     if (this.state.queuedMessages > 0) message.compact();
@@ -123,14 +128,14 @@ export class Session implements TurnTask {
       if (next === null) break;
       if (next.message!.expiresAtMs <= this.#context.clock.wallMs()) {
         this.#drop('oldest', 'expired');
-      } else if (!connection.accepts(next.message!)) {
+      } else if (!connection.accepts(next.message!, next.terms.identifiers)) {
         this.#drop('oldest', 'too_large');
       } else {
         this.#outstanding++;
         connection.sendDelivery(state.send(), false);
       }
     }
-    if (this.#feeds.length > 0) this.#scheduleFeed();
+    if (this.#feeds.size > 0) this.#scheduleFeed();
   }
 
   /** The client has done with a delivery. */
@@ -139,7 +144,7 @@ export class Session implements TurnTask {
     const waits = this.#resend !== null && delivery.sequence >= this.#resend[this.#resendAt]!.sequence;
     this.#complete(delivery);
     if (!waits) this.#outstanding--;
-    if (this.#resend !== null || this.state.queuedMessages > 0 || this.#feeds.length > 0) this.pump();
+    if (this.#resend !== null || this.state.queuedMessages > 0 || this.#feeds.size > 0) this.pump();
   }
 
   /** PUBREC came: the message is no longer needed, its packet id is. */
@@ -163,11 +168,13 @@ export class Session implements TurnTask {
     this.connection = null;
     this.#resend = null;
     this.compact();
+    // Others of the group are there and need not wait for this one, MQTT 5.0 §4.8.2.
+    this.#handOver((share) => this.realm.group(share)?.hasConnected === true);
   }
 
   /** Called now and then: goes on with what waits for room that others have given back. */
   tend(): void {
-    if (this.#feeds.length > 0) this.#scheduleFeed();
+    if (this.#feeds.size > 0) this.#scheduleFeed();
     this.compact();
   }
 
@@ -182,16 +189,26 @@ export class Session implements TurnTask {
     this.#ended = true;
     for (const subscription of this.#subscriptions?.values() ?? []) this.realm.remove(subscription);
     this.#subscriptions = null;
-    this.#feeds = [];
+    this.#feeds.clear();
+    this.#handOver((share) => this.realm.group(share) !== null);
     const { counters, queuedBytes } = this.#context;
     queuedBytes.total -= this.state.heldBytes;
     const lost = this.state.undelivered;
     if (lost > 0) counters.drop('session_ended', lost);
   }
 
-  endOfTurn(): void {
+  feed(most: number): number {
     this.#feedScheduled = false;
-    this.#pumpFeeds();
+    let steps = 0;
+    while (this.#canFeed()) {
+      if (steps === most) {
+        this.#scheduleFeed();
+        break;
+      }
+      steps++;
+      if (!this.#feedNext()) break;
+    }
+    return steps;
   }
 
   #register(request: SubscribeRequest): void {
@@ -199,6 +216,20 @@ export class Session implements TurnTask {
     this.#subscriptions ??= new Map();
     this.#subscriptions.set(request.filter, subscription);
     this.realm.add(subscription);
+  }
+
+  /** Gives what came from shared subscriptions to other members of theirs. */
+  #handOver(movable: (share: string) => boolean): void {
+    const before = this.state.heldBytes;
+    const taken = this.state.takeShared(movable);
+    this.#context.queuedBytes.total += this.state.heldBytes - before;
+    for (const { message, terms } of taken) {
+      const member = this.realm.group(terms.share!)?.choose(message) ?? null;
+      if (member === null) this.#context.counters.drop('session_ended', 1);
+      else if (member.qos === 0) {
+        member.session.connection?.sendQos0(new EncodedMessage(message), false, member.identifiers);
+      } else member.session.deliver(message, member.terms(member.qos === 1 ? 1 : terms.qos, terms.retain), null);
+    }
   }
 
   #fits(message: Message): boolean {
@@ -223,9 +254,9 @@ export class Session implements TurnTask {
     return dropped > 0;
   }
 
-  #enqueue(message: Message, qos: 1 | 2, retain: boolean, commit: CommitTarget | null): void {
+  #enqueue(message: Message, terms: DeliveryTerms, commit: CommitTarget | null): void {
     const before = this.state.heldBytes;
-    this.state.enqueue(message, qos, retain, commit);
+    this.state.enqueue(message, terms, commit);
     this.#context.queuedBytes.total += this.state.heldBytes - before;
   }
 
@@ -277,7 +308,7 @@ export class Session implements TurnTask {
       // Acknowledged meanwhile, out of turn.
       if (this.state.find(delivery.packetId) !== delivery) continue;
       // The client may have come back with a smaller maximum packet size [MQTT-3.1.2-25].
-      if (delivery.message !== null && !connection.accepts(delivery.message)) {
+      if (delivery.message !== null && !connection.accepts(delivery.message, delivery.terms.identifiers)) {
         this.#complete(delivery);
         this.#context.counters.drop('too_large', 1);
         continue;
@@ -292,31 +323,28 @@ export class Session implements TurnTask {
   #scheduleFeed(): void {
     if (this.#feedScheduled) return;
     this.#feedScheduled = true;
-    this.#context.turn.atEnd(this);
+    this.#context.feeds.add(this);
   }
 
-  /** In slices, so that a large retained tree holds nobody up; and only into free room, so that nothing of it is dropped. */
-  #pumpFeeds(): void {
-    let budget = FEED_PER_TURN;
-    while (this.#feeds.length > 0 && !this.#ended) {
-      const connection = this.connection;
-      if (connection === null || this.state.queuedMessages > 0 || !connection.hasRoom) return;
-      if (this.#outstanding >= connection.window) return;
-      if (budget-- === 0) {
-        this.#scheduleFeed();
-        return;
-      }
-      const feed = this.#feeds[0]!;
-      const message = feed.peek(this.#context.clock.wallMs());
-      if (message === null) {
-        this.#feeds.shift();
-        continue;
-      }
-      const qos = message.qos < feed.qos ? message.qos : feed.qos;
-      if (qos === 0 ? !connection.hasRoomForQos0(message) : !this.hasRoomFor(message)) return;
-      feed.advance();
-      if (qos === 0) connection.sendQos0(new EncodedMessage(message), true);
-      else this.deliver(message, qos, true, null);
-    }
+  /** Only into free room, so that nothing of it is dropped. */
+  #canFeed(): boolean {
+    const connection = this.connection;
+    if (this.#feeds.size === 0 || this.#ended || connection === null) return false;
+    return this.state.queuedMessages === 0 && connection.hasRoom && this.#outstanding < connection.window;
+  }
+
+  /** @returns false when the next message has no room */
+  #feedNext(): boolean {
+    const feed: RetainedFeed = this.#feeds.values().next().value!;
+    const message = feed.peek(this.#context.clock.wallMs());
+    if (message === null) this.#feeds.delete(feed.filter);
+    if (message === null || message === NOT_FOUND_YET) return true;
+    const connection = this.connection!;
+    const qos = message.qos < feed.qos ? message.qos : feed.qos;
+    if (qos === 0 ? !connection.hasRoomForQos0(message) : !this.hasRoomFor(message)) return false;
+    feed.advance();
+    if (qos === 0) connection.sendQos0(new EncodedMessage(message), true, feed.identifiers);
+    else this.deliver(message, { qos, retain: true, identifiers: feed.identifiers, share: null }, null);
+    return true;
   }
 }

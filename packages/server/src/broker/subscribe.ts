@@ -1,7 +1,7 @@
 import {
   encodeSuback,
   encodeUnsuback,
-  PacketError,
+  type Properties,
   Reason,
   type SubscribePacket,
   type SubscribeRequest,
@@ -11,16 +11,27 @@ import {
 import type { ConnectedClient } from './connected-client.ts';
 import type { BrokerContext } from './context.ts';
 
+/** What became of one filter: the reason code, and for a refusal the words. */
+interface Verdict {
+  readonly reason: number;
+  readonly problem: string | null;
+}
+
 /** Handles a SUBSCRIBE. @returns the SUBACK; retained messages follow at the end of the turn */
 export function subscribe(context: BrokerContext, client: ConnectedClient, packet: SubscribePacket): Uint8Array {
-  if (packet.properties.subscriptionIdentifiers !== undefined) {
-    throw new PacketError(
-      Reason.SubscriptionIdentifiersNotSupported,
-      'a subscription identifier, which the CONNACK said are not available (§3.2.2.3.12)',
-    );
-  }
-  const reasons = packet.requests.map((request) => subscribeOne(context, client, request));
-  return encodeSuback(client.version, { packetId: packet.packetId, reasons, properties: {} });
+  const subscriptionIdentifier = packet.properties.subscriptionIdentifiers?.[0];
+  const verdicts = packet.requests.map((request) =>
+    subscribeOne(
+      context,
+      client,
+      subscriptionIdentifier === undefined ? request : { ...request, subscriptionIdentifier },
+    ),
+  );
+  return encodeSuback(client.version, {
+    packetId: packet.packetId,
+    reasons: verdicts.map((verdict) => verdict.reason),
+    properties: explanation(client, verdicts),
+  });
 }
 
 /** Handles an UNSUBSCRIBE. @returns the UNSUBACK */
@@ -31,17 +42,25 @@ export function unsubscribe(client: ConnectedClient, packet: UnsubscribePacket):
   return encodeUnsuback(client.version, { packetId: packet.packetId, reasons, properties: {} });
 }
 
-function subscribeOne(context: BrokerContext, { session }: ConnectedClient, request: SubscribeRequest): number {
-  if (request.filter.startsWith('$share/')) return Reason.SharedSubscriptionsNotSupported;
-  if (topicFilterProblem(request.filter, context.topicLimits) !== null) return Reason.TopicFilterInvalid;
-  const subscriptions = session.state.subscriptions;
+function subscribeOne(context: BrokerContext, { session }: ConnectedClient, request: SubscribeRequest): Verdict {
+  const problem = topicFilterProblem(request.filter, context.topicLimits);
+  if (problem !== null) return { reason: Reason.TopicFilterInvalid, problem: `topic filter ${problem}` };
+  const { subscriptions } = session.state;
   if (!subscriptions.has(request.filter)) {
     const { maxSubscriptionsPerClient, maxSubscriptions } = context.options;
     const full = subscriptions.size >= maxSubscriptionsPerClient || context.realms.subscriptions >= maxSubscriptions;
-    if (full) return Reason.QuotaExceeded;
+    if (full) return { reason: Reason.QuotaExceeded, problem: 'no more subscriptions' };
   }
   const isNew = session.subscribe(request);
-  // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]
-  if (request.retainHandling === 0 || (request.retainHandling === 1 && isNew)) session.feedRetained(request);
-  return request.qos;
+  // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]; none for shared subscriptions, MQTT 5.0 §4.8.2.
+  const wantsRetained = request.retainHandling === 0 || (request.retainHandling === 1 && isNew);
+  if (wantsRetained && !request.filter.startsWith('$share/')) session.feedRetained(request);
+  return { reason: request.qos, problem: null };
+}
+
+/** The first refusal in words, for a client that wants to know [MQTT-3.1.2-29]. */
+function explanation(client: ConnectedClient, verdicts: readonly Verdict[]): Properties {
+  const problem = verdicts.find((verdict) => verdict.problem !== null)?.problem ?? null;
+  if (problem === null || client.version === 4 || !client.capabilities.requestProblemInformation) return {};
+  return client.explain(problem, verdicts.length);
 }

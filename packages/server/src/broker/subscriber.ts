@@ -14,6 +14,11 @@ import { type Outbound, SHARE_FROM_BYTES } from './outbound.ts';
 import { PublishRun } from './publish-run.ts';
 import type { Session, SessionConnection } from './session.ts';
 import { type Delivery, DeliveryState } from './session-store.ts';
+import { tailoredPacket } from './tailored-packet.ts';
+import { TopicAliases } from './topic-aliases.ts';
+
+/** Identifier and value of a topic alias. */
+const ALIAS_PROPERTY_BYTES = 3;
 
 /** What the client said in its CONNECT about packets to it. */
 export interface ReceiverLimits {
@@ -22,6 +27,8 @@ export interface ReceiverLimits {
   readonly window: number;
   /** Infinity where the client named none. */
   readonly maxPacketBytes: number;
+  /** 0: it wants none. */
+  readonly topicAliasMaximum: number;
 }
 
 /** The subscribing half of a connection: PUBLISH packets out, acknowledgements in. */
@@ -33,6 +40,8 @@ export class Subscriber implements SessionConnection {
   readonly #outbound: Outbound;
   readonly #version: 4 | 5;
   readonly #maxPacketBytes: number;
+  /** null: the client wants none. */
+  readonly #aliases: TopicAliases | null;
   readonly #close: (reason: 'queue_full') => void;
 
   constructor(
@@ -48,6 +57,7 @@ export class Subscriber implements SessionConnection {
     this.#version = limits.version;
     this.window = limits.window;
     this.#maxPacketBytes = limits.maxPacketBytes;
+    this.#aliases = limits.topicAliasMaximum > 0 ? new TopicAliases(limits.topicAliasMaximum) : null;
     this.#close = close;
   }
 
@@ -55,15 +65,21 @@ export class Subscriber implements SessionConnection {
     return this.#outbound.bytes < this.#context.options.outboundBufferBytes;
   }
 
-  accepts(message: Message): boolean {
-    return this.#maxPacketBytes === Number.POSITIVE_INFINITY || this.#sizeOf(message, 1) <= this.#maxPacketBytes;
+  accepts(message: Message, identifiers: Uint8Array | null): boolean {
+    return (
+      this.#maxPacketBytes === Number.POSITIVE_INFINITY || this.#sizeOf(message, 1, identifiers) <= this.#maxPacketBytes
+    );
   }
 
   close(reason: 'queue_full'): void {
     this.#close(reason);
   }
 
-  sendRun(run: PublishRun): void {
+  sendRun(run: PublishRun, identifiers: Uint8Array | null): void {
+    if (this.#version === 5 && (identifiers !== null || this.#aliases !== null)) {
+      for (const encoded of run.messages()) this.sendQos0(encoded, false, identifiers);
+      return;
+    }
     const form = run.form(this.#version);
     const fits = this.#outbound.bytes + form.end - form.start <= this.#context.options.outboundBufferBytes;
     if (form.largest > this.#maxPacketBytes || !fits) {
@@ -75,23 +91,41 @@ export class Subscriber implements SessionConnection {
     } else this.#pushQos0(form.buffer, form.start, form.end, run.count);
   }
 
-  sendQos0(encoded: EncodedMessage, retain: boolean): void {
-    const bytes = encoded.bytes(this.#version, retain);
-    if (bytes.length > this.#maxPacketBytes) this.#context.counters.drop('too_large', 1);
-    else this.#pushQos0(bytes, 0, bytes.length, 1);
+  sendQos0(encoded: EncodedMessage, retain: boolean, identifiers: Uint8Array | null): void {
+    const { message } = encoded;
+    if (this.#sizeOf(message, 0, identifiers) > this.#maxPacketBytes) {
+      this.#context.counters.drop('too_large', 1);
+      return;
+    }
+    const tailored = this.#tailors(message, identifiers);
+    // Before an alias is used: the client learns it from a packet that must then go out.
+    if (tailored && !this.hasRoomForQos0(message)) {
+      this.#context.counters.drop('outbound_full', 1);
+      return;
+    }
+    const bytes = tailored
+      ? this.#tailor(message, retain ? 1 : 0, 0, identifiers)
+      : encoded.bytes(this.#version, retain);
+    this.#pushQos0(bytes, 0, bytes.length, 1);
   }
 
   hasRoomForQos0(message: Message): boolean {
-    return this.#outbound.bytes + this.#sizeOf(message, 0) <= this.#context.options.outboundBufferBytes;
+    return this.#outbound.bytes + this.#sizeOf(message, 0, null) <= this.#context.options.outboundBufferBytes;
   }
 
   sendDelivery(delivery: Delivery, dup: boolean): void {
     const message = delivery.message!;
-    const qos = delivery.qos as 1 | 2;
-    const size = this.#sizeOf(message, qos);
-    const headerBytes = size - message.payloadLength;
-    const flags = (dup ? 8 : 0) | (qos << 1) | (delivery.retain ? 1 : 0);
+    const { qos, retain, identifiers } = delivery.terms;
+    const flags = (dup ? 8 : 0) | (qos << 1) | (retain ? 1 : 0);
     const outbound = this.#outbound;
+    if (this.#tailors(message, identifiers)) {
+      const packet = this.#tailor(message, flags, delivery.packetId, identifiers);
+      outbound.push(packet, 0, packet.length);
+      this.#sent(qos, packet.length, 1);
+      return;
+    }
+    const size = this.#sizeOf(message, qos, null);
+    const headerBytes = size - message.payloadLength;
     if (size < SHARE_FROM_BYTES) {
       const at = outbound.reserve(size);
       this.#write(outbound.chunk, at, flags, delivery.packetId, message);
@@ -148,8 +182,27 @@ export class Subscriber implements SessionConnection {
     throw new PacketError(Reason.ProtocolError, `${packet} for a message that awaits another packet (§4.3)`);
   }
 
-  #sizeOf(message: Message, qos: 0 | 1 | 2): number {
-    return publishSize(this.#version, message.topic.bytes.length, qos, message.propertiesLength, message.payloadLength);
+  /** Whether the message as this client gets it differs from what others get. */
+  #tailors(message: Message, identifiers: Uint8Array | null): boolean {
+    if (this.#version === 4) return false;
+    return identifiers !== null || this.#aliases !== null || message.expiresAtMs !== Number.POSITIVE_INFINITY;
+  }
+
+  #tailor(message: Message, flags: number, packetId: number, identifiers: Uint8Array | null): Uint8Array {
+    const alias = this.#aliases?.use(message.topic) ?? null;
+    return tailoredPacket(message, { flags, packetId, identifiers, alias }, this.#context.clock.wallMs());
+  }
+
+  /** With room for a topic alias where the client has some. */
+  #sizeOf(message: Message, qos: 0 | 1 | 2, identifiers: Uint8Array | null): number {
+    const more = (identifiers?.length ?? 0) + (this.#aliases === null ? 0 : ALIAS_PROPERTY_BYTES);
+    return publishSize(
+      this.#version,
+      message.topic.bytes.length,
+      qos,
+      message.propertiesLength + more,
+      message.payloadLength,
+    );
   }
 
   #pushQos0(buffer: Uint8Array, start: number, end: number, count: number): void {
@@ -165,6 +218,7 @@ export class Subscriber implements SessionConnection {
   #sent(qos: 0 | 1 | 2, bytes: number, count: number): void {
     const { counters } = this.#context;
     this.messages += count;
+    this.#session.realm.messagesOut += count;
     counters.messagesOut[qos] += count;
     counters.publishBytesOut[qos] += bytes;
   }

@@ -1,3 +1,5 @@
+import type { CloseReason } from '@plexus/protocol';
+
 /**
  * A two-way byte stream to one client, whatever carries it. The connection owns one and is told of what happens
  * through `TransportHandler`; neither side ever waits on the other.
@@ -30,7 +32,7 @@ export interface TransportHandler {
 
 /** Where connections come from. Every listener passes the same conformance suite. */
 export interface Listener {
-  /** Shown in client listings: `tcp`, later `tls`, `ws`, `wss`, `quic`. */
+  /** Shown in client listings: `tcp`, `tls`, `ws`, `wss`. */
   readonly name: string;
   /** Binds. @returns the port, useful when 0 was asked for */
   start(): Promise<number>;
@@ -40,3 +42,22 @@ export interface Listener {
 
 /** What a listener does with a new transport: null refuses it (the listener destroys it). */
 export type AcceptConnection = (transport: Transport, listener: string) => TransportHandler | null;
+
+/** What listeners ask and tell before there is a transport. */
+export interface Doorkeeper {
+  /** Whether one more connection from this address may come now. Asked before anything is spent on it; counts it. */
+  admits(remoteAddress: string): boolean;
+  /** A connection came to nothing before it was one. */
+  refused(reason: CloseReason, remoteAddress: string, detail: string): void;
+}
+
+/** A transport ended by a fault of the other end that has a name of its own. */
+export class TransportFault extends Error {
+  readonly reason: CloseReason;
+
+  constructor(reason: CloseReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'TransportFault';
+    this.reason = reason;
+  }
+}

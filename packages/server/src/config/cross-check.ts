@@ -13,6 +13,7 @@ const ORDERS: readonly Order[] = [
   { smaller: 'outboundLowWaterBytes', larger: 'outboundHighWaterBytes', equalAllowed: false },
   { smaller: 'maxPacketBytes', larger: 'outboundBufferBytes', equalAllowed: true },
   { smaller: 'maxPacketBytes', larger: 'maxQueuedBytes', equalAllowed: true },
+  { smaller: 'maxPacketBytes', larger: 'maxIncompleteBytes', equalAllowed: true },
   { smaller: 'maxQueuedBytes', larger: 'maxTotalQueuedBytes', equalAllowed: true },
   { smaller: 'outboundBufferBytes', larger: 'maxStalledBytes', equalAllowed: true },
   { smaller: 'stallAfterMs', larger: 'writeTimeoutMs', equalAllowed: false },

@@ -85,6 +85,40 @@ export const OPTIONS = {
     max: 65_535,
     help: 'Unacknowledged messages to one client, and the receive maximum announced to it.',
   }),
+  maxTopicAliases: int({
+    default: 64,
+    min: 0,
+    max: 65_535,
+    help: 'Topic aliases that a client may set (v5).',
+  }),
+  checkPayloadFormat: bool({
+    default: false,
+    help: 'Whether a payload that claims to be UTF-8 (payload format indicator, v5) is checked, and refused with 0x99.',
+  }),
+  maxKeepAliveS: int({
+    default: 0,
+    unit: 's',
+    min: 0,
+    max: 65_535,
+    help: 'Longest keep-alive: a v5 client that asks for more, or for none, is told to use this. 0: whatever it asks for.',
+  }),
+  responseTopicPrefix: string<string | null>({
+    default: null,
+    check: notEmpty,
+    help: 'Response information for v5 clients that request it: this, a slash, and the client id.',
+  }),
+  serverReference: string<string | null>({
+    default: null,
+    check: notEmpty,
+    help: 'Where v5 clients are sent (0x9C) when this node is full: a space-separated list of host or host:port.',
+  }),
+  sysIntervalS: int({
+    default: 10,
+    unit: 's',
+    min: 0,
+    max: 86_400,
+    help: 'How often the topics under $SYS are brought up to date; 0: there are none.',
+  }),
   maxQueuedMessages: int({ default: 10_000, ...COUNT, help: 'Messages that wait in one session.' }),
   maxQueuedBytes: int({ default: 8 * MiB, ...BYTES, min: KiB, help: 'Bytes that wait in one session.' }),
   maxTotalQueuedBytes: int({ default: GiB, ...BYTES, min: KiB, help: 'Bytes that wait in all sessions together.' }),
@@ -127,6 +161,12 @@ export const OPTIONS = {
     ...BYTES,
     min: KiB,
     help: 'Bytes kept from a publisher that has to wait, before its socket is not read further.',
+  }),
+  maxIncompleteBytes: int({
+    default: 256 * MiB,
+    ...BYTES,
+    min: MiB,
+    help: 'Bytes held of packets that have come in part, of all connections; beyond it, the oldest of them is closed.',
   }),
   writeTimeoutMs: int({ default: 30_000, ...MS, help: 'A connection that takes nothing for this time is closed.' }),
   stallAfterMs: int({

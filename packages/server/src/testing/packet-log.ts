@@ -39,6 +39,8 @@ interface Kinds {
 interface AckFields {
   packetId: number;
   reason: number;
+  /** Where the packet has some. */
+  properties?: Properties;
 }
 
 /** Any packet of a broker, told apart by `on`. */
@@ -47,6 +49,7 @@ export type Received = { [K in keyof Kinds]: { on: K } & Kinds[K] }[keyof Kinds]
 /** Keeps every packet that came, in order, with copies of what the decoder only lends. */
 export class PacketLog implements ClientPacketHandler {
   readonly packets: Received[] = [];
+  readonly #aliases = new Map<number, string>();
   readonly #after: (packet: Received) => void;
 
   constructor(after: (packet: Received) => void) {
@@ -57,7 +60,7 @@ export class PacketLog implements ClientPacketHandler {
     const bytes = Uint8Array.from(view.buffer.subarray(view.payloadStart, view.end));
     this.#keep({
       on: 'publish',
-      topic: view.topic!.name,
+      topic: this.#topicOf(view),
       payload: Buffer.from(bytes).toString(),
       bytes,
       qos: view.qos,
@@ -70,17 +73,17 @@ export class PacketLog implements ClientPacketHandler {
   onConnack(packet: ConnackPacket): void {
     this.#keep({ on: 'connack', packet });
   }
-  onPuback(packetId: number, reason: number): void {
-    this.#keep({ on: 'puback', packetId, reason });
+  onPuback(packetId: number, reason: number, properties: Properties | null): void {
+    this.#keep({ on: 'puback', packetId, reason, ...(properties !== null && { properties }) });
   }
-  onPubrec(packetId: number, reason: number): void {
-    this.#keep({ on: 'pubrec', packetId, reason });
+  onPubrec(packetId: number, reason: number, properties: Properties | null): void {
+    this.#keep({ on: 'pubrec', packetId, reason, ...(properties !== null && { properties }) });
   }
-  onPubrel(packetId: number, reason: number): void {
-    this.#keep({ on: 'pubrel', packetId, reason });
+  onPubrel(packetId: number, reason: number, properties: Properties | null): void {
+    this.#keep({ on: 'pubrel', packetId, reason, ...(properties !== null && { properties }) });
   }
-  onPubcomp(packetId: number, reason: number): void {
-    this.#keep({ on: 'pubcomp', packetId, reason });
+  onPubcomp(packetId: number, reason: number, properties: Properties | null): void {
+    this.#keep({ on: 'pubcomp', packetId, reason, ...(properties !== null && { properties }) });
   }
   onSuback(packet: SubscriptionAckPacket): void {
     this.#keep({ on: 'suback', packet });
@@ -96,6 +99,14 @@ export class PacketLog implements ClientPacketHandler {
   }
   onAuth(packet: ReasonPacket): void {
     this.#keep({ on: 'auth', packet });
+  }
+
+  /** Resolves topic aliases, as a client must. */
+  #topicOf({ topic, topicAlias }: PublishView): string {
+    if (topicAlias !== 0 && topic !== null) this.#aliases.set(topicAlias, topic.name);
+    const name = topic?.name ?? this.#aliases.get(topicAlias);
+    if (name === undefined) throw new Error(`topic alias ${topicAlias} was never set`);
+    return name;
   }
 
   #keep(packet: Received): void {
