@@ -82,7 +82,8 @@ A user has \`name\` (1 to 200 bytes), \`passwordHash\` and \`realm\` (letters, d
 
 Some go together: \`outboundLowWaterBytes\` is below \`outboundHighWaterBytes\`, \`stallAfterMs\` below \`writeTimeoutMs\`;
 \`maxPacketBytes\` is at most \`outboundBufferBytes\` and \`maxQueuedBytes\`, which is at most \`maxTotalQueuedBytes\`;
-\`outboundBufferBytes\` is at most \`maxStalledBytes\`; \`mqttPort\` and \`httpPort\` differ unless 0.
+\`outboundBufferBytes\` is at most \`maxStalledBytes\`; \`mqttPort\`, \`mqttsPort\` and \`httpPort\` differ unless 0. \`mqttsPort\` and \`httpTls\` need \`tlsCert\` and \`tlsKey\`,
+and without one of them no TLS file may be given ([listeners.md](listeners.md)).
 `;
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what is missing to run Plexus from this checkout: the npm packages, among them the pinned Node.
+# Sets up what is missing to run Plexus from this checkout: the npm packages, among them the pinned Node, and the pages.
 # With --tests also the programs that the tests compare and interoperate with. Quick and silent when nothing
 # is missing; safe to run again and again. Everything it says goes to stderr.
 set -eu
@@ -42,6 +42,39 @@ if [ "$(cat "$stamp_file" 2>/dev/null)" != "$wanted" ] || ! node_runs; then
   install_packages || { say 'npm ci failed: see above'; exit 1; }
   node_runs || { say "node_modules/.bin/node is not Node $pinned on this machine"; exit 1; }
   printf '%s\n' "$wanted" >"$stamp_file"
+fi
+
+# --- the pages that the node serves ------------------------------------------------------------------
+
+pages=packages/dashboard
+pages_stamp_file=$pages/dist/.built-from
+
+# Names and contents of all that the build reads; the lock file stands for the packages.
+pages_stamp() {
+  find $pages/src packages/protocol/src $pages/index.html $pages/vite.config.ts $pages/package.json package-lock.json \
+    -type f ! -name '*.test.*' | LC_ALL=C sort | while IFS= read -r file; do
+    printf '%s\n' "$file"
+    cat "$file"
+  done | digest
+}
+
+# Built aside and put in place whole: a node may be reading the pages just now.
+build_pages() {
+  say 'building the pages (once, and when their sources change)'
+  built=node_modules/.plexus-pages-$$
+  if (PATH=$root/node_modules/.bin:$PATH && export PATH && unset NODE_ENV &&
+    vite build $pages --outDir "$root/$built" --emptyOutDir --logLevel warn >&2); then
+    printf '%s\n' "$1" >"$built/.built-from"
+    rm -rf $pages/dist && mv "$built" $pages/dist
+  else
+    rm -rf "$built"
+    return 1
+  fi
+}
+
+wanted=$(pages_stamp)
+if [ "$(cat $pages_stamp_file 2>/dev/null)" != "$wanted" ]; then
+  build_pages "$wanted" || say 'the pages could not be built: see above; everything else works without them'
 fi
 
 [ "${1:-}" = --tests ] || exit 0

@@ -20,8 +20,10 @@ interface Check {
 
 const CHECKS: readonly Check[] = [
   { name: 'types', command: bin('tsc'), args: ['-p', 'tsconfig.json'] },
+  { name: 'types of the pages', command: bin('tsc'), args: ['-p', 'packages/dashboard'] },
   { name: 'lint and format', command: bin('biome'), args: ['ci', '--error-on-warnings', '.'] },
   { name: 'import directions', command: process.execPath, args: [script('check-imports.ts')] },
+  { name: 'conformance table', command: process.execPath, args: [script('check-conformance.ts')] },
 ];
 
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<boolean> {

@@ -26,7 +26,12 @@ describe('bars', () => {
     expect(checkBar(atLeast, (peer) => (peer === 'plexus' ? null : 1)).met).toBeNull();
   });
 
-  it('may be an upper limit', () => {
+  it('may be an upper limit, by itself or against a system', () => {
+    const latency = { scenario: 'latency-1-1', against: 'nats-server', atMostTimes: 1 };
+    const values = (plexus: number) => (peer: string) => (peer === 'plexus' ? plexus : 100);
+    expect(checkBar(latency, values(100))).toMatchObject({ bar: '≤ 1 × nats-server', reached: '1.00 ×', met: true });
+    expect(checkBar(latency, values(101))).toMatchObject({ met: false });
+
     const memory = { scenario: 'idle', atMost: 8_192, unit: 'bytes' };
     expect(checkBar(memory, () => 8_192).met).toBe(true);
     expect(checkBar(memory, () => 8_193).met).toBe(false);

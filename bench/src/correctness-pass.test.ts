@@ -3,16 +3,17 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { MqttWire } from './generator/mqtt-wire.ts';
 import { ceiling } from './peers/node-peers.ts';
 import type { Peer } from './peers/peer.ts';
-import type { CheckPlan, FlowPlan } from './plan.ts';
+import type { CheckPlan, ConnectPlan, FlowPlan } from './plan.ts';
 import { runOnce } from './runs.ts';
 
 const TIMING = { warmupMs: 100, measureMs: 300 };
 const PAYLOAD_BYTES = 100;
 const load = {
-  wire: { protocol: 'mqtt', version: 4, qos: 0, userProperties: [] },
+  wire: { transport: 'tcp', protocol: 'mqtt', version: 4, qos: 0, userProperties: [] },
   publishers: 1,
   subscribers: 2,
   topics: 'shared',
+  group: false,
   payloadBytes: PAYLOAD_BYTES,
   windowBytes: 1024 * 1024,
   ackWindow: 512,
@@ -25,16 +26,19 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-/** A relay in this process that treats the stream of messages as `spoil` says. */
-function relayPeer(spoil: (messages: Buffer[]) => Buffer[]): Peer {
-  const wire = new MqttWire(4, 0, []);
-  const { size } = wire.deliveryShape(wire.topic(1), PAYLOAD_BYTES);
+const wire = new MqttWire(4, 0, []);
+const { size, payloadOffset } = wire.deliveryShape(wire.topic(1), PAYLOAD_BYTES);
+
+type Spoil = (messages: Buffer[], subscriber: number) => Buffer[];
+
+/** A relay in this process that treats the stream of messages to each subscriber as `spoil` says. */
+function relayPeer(spoil: Spoil): Peer {
   return {
     ...ceiling,
     isBroker: true,
     async start() {
       const subscribers: Socket[] = [];
-      const server = createServer((socket) => serve(socket, subscribers, size, spoil));
+      const server = createServer((socket) => serve(socket, subscribers, spoil));
       servers.push(server);
       const listening = Promise.withResolvers<void>();
       server.listen(0, '127.0.0.1', listening.resolve);
@@ -45,7 +49,7 @@ function relayPeer(spoil: (messages: Buffer[]) => Buffer[]): Peer {
   };
 }
 
-function serve(socket: Socket, subscribers: Socket[], size: number, spoil: (messages: Buffer[]) => Buffer[]): void {
+function serve(socket: Socket, subscribers: Socket[], spoil: Spoil): void {
   let rest = Buffer.alloc(0);
   socket.on('error', () => socket.destroy());
   socket.on('data', (bytes: Buffer) => {
@@ -57,8 +61,7 @@ function serve(socket: Socket, subscribers: Socket[], size: number, spoil: (mess
     rest = Buffer.concat([rest, bytes]);
     const messages: Buffer[] = [];
     for (; rest.length >= size; rest = rest.subarray(size)) messages.push(rest.subarray(0, size));
-    const out = Buffer.concat(spoil(messages));
-    for (const subscriber of subscribers) subscriber.write(out);
+    for (const [index, subscriber] of subscribers.entries()) subscriber.write(Buffer.concat(spoil(messages, index)));
   });
 }
 
@@ -89,7 +92,37 @@ describe('the correctness pass', () => {
   });
 });
 
+describe('the correctness pass of a group', () => {
+  const numberOf = (message: Buffer): number => message.readUInt32BE(payloadOffset + 4);
+  const groupCheck: CheckPlan = { ...check, group: true };
+
+  it('passes a relay that gives each message to one member', async () => {
+    const relay = relayPeer((messages, member) => messages.filter((message) => numberOf(message) % 2 === member));
+    const result = runOnce(relay, 'throughput', groupCheck, TIMING);
+    await expect(result).resolves.toMatchObject({ deliveries: 1_000 });
+  });
+
+  it('names a message that two members get', async () => {
+    const relay = relayPeer((messages, member) =>
+      messages.filter((message) => numberOf(message) === 6 || numberOf(message) % 2 === member),
+    );
+    await expect(runOnce(relay, 'throughput', groupCheck, TIMING)).rejects.toThrow(/message 6 again/);
+  });
+
+  it('names a member that gets nothing', async () => {
+    const relay = relayPeer((messages, member) => (member === 0 ? messages : []));
+    await expect(runOnce(relay, 'throughput', groupCheck, TIMING)).rejects.toThrow(/subscriber 1 got nothing/);
+  });
+});
+
 describe('a run at full speed', () => {
+  it('counts handshakes', async () => {
+    const plan: ConnectPlan = { mode: 'connect', wire: load.wire, concurrency: 8 };
+    const result = await runOnce(ceiling, 'latency', plan, TIMING);
+    expect(result).toMatchObject({ mode: 'connect', connectsPerSecond: expect.any(Number) });
+    if (result.mode === 'connect') expect(result.connectsPerSecond).toBeGreaterThan(100);
+  });
+
   it('measures deliveries and where the processor time went', async () => {
     const result = await runOnce(ceiling, 'throughput', flow, TIMING);
     expect(result).toMatchObject({ mode: 'flow', deliveriesPerSecond: expect.any(Number) });

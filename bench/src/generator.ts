@@ -3,6 +3,7 @@
  * anywhere in it (a lost connection, an unexpected byte, a message out of order) is thrown, and ends the run.
  */
 import { runCheck } from './generator/check.ts';
+import { runConnects } from './generator/connects.ts';
 import { runFlow } from './generator/flow.ts';
 import { runIdle } from './generator/idle.ts';
 import { runPaced } from './generator/paced.ts';
@@ -18,6 +19,8 @@ function run({ plan, target, timing }: RunRequest): Promise<RunResult> {
       return runCheck(plan, target);
     case 'idle':
       return runIdle(plan, target);
+    case 'connect':
+      return runConnects(plan, target, timing);
   }
 }
 

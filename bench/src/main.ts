@@ -22,16 +22,25 @@ async function measure(options: Options): Promise<Results> {
   if (options.check) for (const cell of cells) await checkCell(cell, options);
   for (let round = 1; round <= options.rounds; round++) {
     progress(`round ${round} of ${options.rounds}`);
-    for (const cell of cells) if (cell.failure === null) await sampleCell(cell, options);
+    await sampleRound(cells, options);
   }
   return new Results(cells, versions);
 }
 
+/** Every system once in every scenario; then again those scenarios that want more samples. */
+async function sampleRound(cells: readonly Cell[], options: Options): Promise<void> {
+  const wanted = ({ scenario }: Cell): number => scenario.samplesPerRound ?? 1;
+  const most = Math.max(...cells.map(wanted));
+  for (let turn = 0; turn < most; turn++) {
+    for (const cell of cells) if (turn < wanted(cell) && cell.failure === null) await sampleCell(cell, options);
+  }
+}
+
 async function checkCell(cell: Cell, { timing }: Options): Promise<void> {
-  const { check, name, tuning } = cell.scenario;
-  if (check === null || !cell.peer.isBroker) return;
+  const { checks, name, tuning } = cell.scenario;
+  if (checks.length === 0 || !cell.peer.isBroker) return;
   await guarded(cell, async () => {
-    await runOnce(cell.peer, tuning, check, timing);
+    for (const check of checks) await runOnce(cell.peer, tuning, check, timing);
   });
   cell.incorrect = cell.failure !== null;
   progress(`check ${name} ${cell.peer.name}: ${cell.failure ?? 'each once, in order'}`);

@@ -31,6 +31,16 @@ export const latency: Metric = {
   short: millis,
 };
 
+export const connects: Metric = {
+  value: (results) => only(results, 'connect').connectsPerSecond,
+  extras: (results) => {
+    const { brokerCpuMicrosPerConnect, brokerCores, generatorCores } = only(results, 'connect');
+    return { brokerCpuMicrosPerConnect, brokerCores, generatorCores };
+  },
+  show: (value, extras) => `${count(value)}/s · ${extras.brokerCpuMicrosPerConnect!.toPrecision(2)} µs`,
+  short: count,
+};
+
 export const freeze: Metric = {
   value: ([free, frozen]) => paced(frozen).p99Micros / paced(free).p99Micros,
   extras: ([free, frozen]) => ({
@@ -66,7 +76,8 @@ function paced(result: RunResult | undefined) {
 }
 
 function count(value: number): string {
-  return value >= 1e6 ? `${(value / 1e6).toFixed(2)} M` : `${(value / 1e3).toFixed(0)} k`;
+  if (value >= 1e6) return `${(value / 1e6).toFixed(2)} M`;
+  return `${(value / 1e3).toFixed(value >= 1e5 ? 0 : 1)} k`;
 }
 
 function millis(micros: number): string {

@@ -10,8 +10,8 @@ export const help = `npm run bench -- [options]
   --peers x,y       systems to run: ${allPeers.map(({ name }) => name).join(', ')}
                     (ceiling takes part only when named: a relay that looks at nothing)
   --rounds N        rounds over all systems, medians are reported   (default 3)
-  --warmup-ms N     before each measurement                         (default 2000)
-  --measure-ms N    each measurement                                (default 4000)
+  --warmup-ms N     before each measurement                         (default 1000)
+  --measure-ms N    each measurement                                (default 2500)
   --quick           one round of one second
   --no-check        skip the correctness pass
   --strict          exit 1 when a bar is missed
@@ -54,8 +54,8 @@ export function readOptions(args: readonly string[]): Options {
     peers: values.peers === undefined ? peers : pick('system', values.peers, allPeers),
     rounds: positive('rounds', values.rounds, values.quick ? 1 : 3),
     timing: {
-      warmupMs: positive('warmup-ms', values['warmup-ms'], values.quick ? 500 : 2_000),
-      measureMs: positive('measure-ms', values['measure-ms'], values.quick ? 1_000 : 4_000),
+      warmupMs: positive('warmup-ms', values['warmup-ms'], values.quick ? 500 : 1_000),
+      measureMs: positive('measure-ms', values['measure-ms'], values.quick ? 1_000 : 2_500),
     },
     check: !values['no-check'],
     strict: values.strict,

@@ -1,25 +1,30 @@
 /** What main tells the load generator (one JSON message over IPC), and what it answers. */
 
+export type Transport = 'tcp' | 'tls' | 'websocket';
+
 export interface WirePlan {
+  readonly transport: Transport;
   readonly protocol: 'mqtt' | 'nats';
   /** MQTT protocol level: 4 is 3.1.1. Ignored by NATS. */
   readonly version: 4 | 5;
-  readonly qos: 0 | 1;
+  readonly qos: 0 | 1 | 2;
   /** Sent with every PUBLISH; MQTT 5 only. */
   readonly userProperties: readonly (readonly [name: string, value: string])[];
 }
 
-/** Who publishes what to whom. Every subscriber wants every message. */
+/** Who publishes what to whom. Every subscriber wants every message, except in a group. */
 export interface LoadPlan {
   readonly wire: WirePlan;
   readonly publishers: number;
   readonly subscribers: number;
   /** `shared`: all publish on one topic. `own`: each on its own, and subscribers ask for everything. */
   readonly topics: 'shared' | 'own';
+  /** The subscribers are the members of one shared subscription: each message goes to one of them. */
+  readonly group: boolean;
   readonly payloadBytes: number;
-  /** Most bytes of PUBLISH packets, over all publishers, that the slowest subscriber has not received yet. */
+  /** Most bytes of PUBLISH packets, over all publishers, that the slowest subscriber, or the group, has not received yet. */
   readonly windowBytes: number;
-  /** Most unacknowledged QoS 1 messages of one publisher. */
+  /** Most unacknowledged QoS 1 or 2 messages of one publisher. */
   readonly ackWindow: number;
 }
 
@@ -32,13 +37,15 @@ export interface FlowPlan extends LoadPlan {
 export interface PacedPlan extends LoadPlan {
   readonly mode: 'paced';
   readonly ratePerSecond: number;
+  /** Warm-up if the run's is shorter: at a paced rate it takes a compiler longer to see what is hot. */
+  readonly leastWarmupMs: number;
   /** So many of the subscribers stop reading before the first message. */
   readonly frozen: number;
   /** Sent at full speed before the paced part, so that the buffers of a frozen subscriber are full by then. */
   readonly fillBytes: number;
 }
 
-/** Numbered messages; each subscriber must get each exactly once, in order per publisher. */
+/** Numbered messages; each subscriber, or the group, must get each exactly once, in order per publisher. */
 export interface CheckPlan extends LoadPlan {
   readonly mode: 'check';
   readonly messagesPerPublisher: number;
@@ -54,7 +61,15 @@ export interface IdlePlan {
   readonly settleMs: number;
 }
 
-export type RunPlan = FlowPlan | PacedPlan | CheckPlan | IdlePlan;
+/** Connections that are closed as soon as the broker has accepted their CONNECT. */
+export interface ConnectPlan {
+  readonly mode: 'connect';
+  readonly wire: WirePlan;
+  /** So many are on their way at any time. */
+  readonly concurrency: number;
+}
+
+export type RunPlan = FlowPlan | PacedPlan | CheckPlan | IdlePlan | ConnectPlan;
 
 export interface Target {
   readonly port: number;
@@ -104,6 +119,15 @@ export interface IdleResult {
   readonly connections: number;
 }
 
-export type RunResult = FlowResult | PacedResult | CheckResult | IdleResult;
+export interface ConnectResult {
+  readonly mode: 'connect';
+  readonly connectsPerSecond: number;
+  /** CPU time of the broker process, all threads, per connection. */
+  readonly brokerCpuMicrosPerConnect: number;
+  readonly brokerCores: number;
+  readonly generatorCores: number;
+}
+
+export type RunResult = FlowResult | PacedResult | CheckResult | IdleResult | ConnectResult;
 
 export type RunAnswer = { readonly result: RunResult } | { readonly failure: string };

@@ -13,7 +13,7 @@ export async function runOnce(peer: Peer, tuning: Tuning, plan: RunPlan, timing:
   const remove = (): void => rmSync(directory, { recursive: true, force: true });
   process.once('exit', remove);
   try {
-    const running = await peer.start(directory, tuning);
+    const running = await peer.start(directory, { tuning, transport: plan.wire.transport });
     try {
       const target = { port: running.port, pid: running.pid };
       return await generate({ plan: forPeer(plan, peer), target, timing });

@@ -1,6 +1,6 @@
-import { freeze, latency, type Metric, memory, throughput } from './metrics.ts';
+import { connects, freeze, latency, type Metric, memory, throughput } from './metrics.ts';
 import type { Peer, Tuning } from './peers/peer.ts';
-import type { CheckPlan, LoadPlan, RunPlan, WirePlan } from './plan.ts';
+import type { CheckPlan, LoadPlan, RunPlan, Transport, WirePlan } from './plan.ts';
 
 export const PAYLOAD_BYTES = 100;
 const MIB = 1024 * 1024;
@@ -10,16 +10,34 @@ const WINDOW_BYTES = 4 * MIB;
 const WINDOW_TOTAL_BYTES = 16 * MIB;
 const ACK_WINDOW = 512;
 
+/** A p99 hangs on what else the machine did in a few milliseconds: it needs more samples than a throughput. */
+const LATENCY_SAMPLES = 3;
+/** Connections on their way at once when handshakes are counted. */
+const CONNECTING = 64;
+
 export interface Scenario {
   readonly name: string;
   readonly title: string;
   readonly metric: Metric;
   readonly tuning: Tuning;
-  readonly needs: { readonly mqtt5?: boolean; readonly qos1?: boolean; readonly plainRelay?: boolean };
+  readonly needs: Needs;
+  /** 1 unless it says otherwise; systems take turns between them too. */
+  readonly samplesPerRound?: number;
   /** One run each; several make one sample. */
   readonly plans: readonly RunPlan[];
-  /** The correctness pass; null where nothing is delivered. */
-  readonly check: CheckPlan | null;
+  /** The correctness pass; none where nothing is delivered. */
+  readonly checks: readonly CheckPlan[];
+}
+
+/** What a system must have to take part. */
+interface Needs {
+  readonly transport?: Transport;
+  /** Because of QoS 1 and 2, or because the handshake of MQTT is what is measured. */
+  readonly mqtt?: boolean;
+  readonly mqtt5?: boolean;
+  readonly groups?: boolean;
+  /** Makes sense for {@link Peer.isBroker} false. */
+  readonly plainRelay?: boolean;
 }
 
 /** The table of scenarios: to add one, add an entry. */
@@ -30,6 +48,8 @@ export const scenarios: readonly Scenario[] = [
   flow('qos0-1-200', 'QoS 0, 1 → 200', { publishers: 1, subscribers: 200 }),
   flow('qos0-50-wild', 'QoS 0, 50 → 1 through `#`', { publishers: 50, subscribers: 1, topics: 'own' }),
   flow('qos1-1-1', 'QoS 1 in and out, 1 → 1, pipelined', { publishers: 1, subscribers: 1, wire: { qos: 1 } }),
+  flow('qos2-1-1', 'QoS 2 in and out, 1 → 1, pipelined', { publishers: 1, subscribers: 1, wire: { qos: 2 } }),
+  sharedSubscription(),
   flow('v5-1-50', 'QoS 0, MQTT 5, two user properties, 1 → 50', {
     publishers: 1,
     subscribers: 50,
@@ -41,6 +61,21 @@ export const scenarios: readonly Scenario[] = [
       ],
     },
   }),
+  flow('websocket-1-50', 'QoS 0 over WebSocket, 1 → 50', {
+    publishers: 1,
+    subscribers: 50,
+    wire: { transport: 'websocket' },
+  }),
+  flow('tls-1-50', 'QoS 0 over TLS, 1 → 50', { publishers: 1, subscribers: 50, wire: { transport: 'tls' } }),
+  {
+    name: 'connects',
+    title: 'connections per second, MQTT handshake complete',
+    metric: connects,
+    tuning: 'latency',
+    needs: { mqtt: true, plainRelay: true },
+    plans: [{ mode: 'connect', wire: wirePlan(), concurrency: CONNECTING }],
+    checks: [],
+  },
   {
     name: 'idle',
     title: 'idle connections, 10,000: resident memory each',
@@ -48,7 +83,7 @@ export const scenarios: readonly Scenario[] = [
     tuning: 'throughput',
     needs: {},
     plans: [{ mode: 'idle', wire: wirePlan(), baselineConnections: 500, connections: 10_000, settleMs: 4_000 }],
-    check: null,
+    checks: [],
   },
   frozenSubscriber(),
   {
@@ -57,10 +92,18 @@ export const scenarios: readonly Scenario[] = [
     metric: latency,
     tuning: 'latency',
     needs: {},
+    samplesPerRound: LATENCY_SAMPLES,
     plans: [
-      { ...load({ publishers: 1, subscribers: 1 }), mode: 'paced', ratePerSecond: 20_000, frozen: 0, fillBytes: 0 },
+      {
+        ...load({ publishers: 1, subscribers: 1 }),
+        mode: 'paced',
+        ratePerSecond: 20_000,
+        leastWarmupMs: 2_000,
+        frozen: 0,
+        fillBytes: 0,
+      },
     ],
-    check: null,
+    checks: [],
   },
 ];
 
@@ -68,26 +111,40 @@ interface Shape {
   readonly publishers: number;
   readonly subscribers: number;
   readonly topics?: 'shared' | 'own';
+  readonly group?: boolean;
   readonly wire?: Partial<WirePlan>;
 }
 
 function flow(name: string, title: string, shape: Shape): Scenario {
   const plan = load(shape);
-  const { qos, version } = plan.wire;
+  const { qos, transport, version } = plan.wire;
+  // The relay answers one packet at QoS 1, and listens without TLS and WebSocket.
+  const plainRelay = shape.publishers === 1 && qos < 2;
   return {
     name,
     title,
     metric: throughput,
     tuning: 'throughput',
-    needs: { mqtt5: version === 5, qos1: qos === 1, plainRelay: shape.publishers === 1 },
+    needs: { transport, mqtt: qos > 0, mqtt5: version === 5, groups: plan.group, plainRelay },
     plans: [{ ...plan, mode: 'flow' }],
-    check: checkOf(plan),
+    checks: [checkOf(plan)],
   };
+}
+
+/** Timed with MQTT 5, which specifies it; with 3.1.1, where brokers have it all the same, it is only checked. */
+function sharedSubscription(): Scenario {
+  const shape = { publishers: 4, subscribers: 4, group: true } as const;
+  const older = checkOf(load({ ...shape, wire: { qos: 1 } }));
+  const scenario = flow('shared-4-4', 'QoS 1, MQTT 5, 4 → shared subscription of 4', {
+    ...shape,
+    wire: { version: 5, qos: 1 },
+  });
+  return { ...scenario, checks: [...scenario.checks, older] };
 }
 
 function frozenSubscriber(): Scenario {
   const plan = load({ publishers: 1, subscribers: 20 });
-  const pacedPlan = { ...plan, mode: 'paced', ratePerSecond: 5_000, fillBytes: 16 * MIB } as const;
+  const pacedPlan = { ...plan, mode: 'paced', ratePerSecond: 5_000, leastWarmupMs: 0, fillBytes: 16 * MIB } as const;
   return {
     name: 'frozen',
     title: 'one frozen subscriber of twenty, 5,000/s: p99 of the others, frozen ÷ none frozen',
@@ -98,18 +155,19 @@ function frozenSubscriber(): Scenario {
       { ...pacedPlan, frozen: 0 },
       { ...pacedPlan, frozen: 1 },
     ],
-    check: checkOf(plan),
+    checks: [checkOf(plan)],
   };
 }
 
 function wirePlan(changes: Partial<WirePlan> = {}): WirePlan {
-  return { protocol: 'mqtt', version: 4, qos: 0, userProperties: [], ...changes };
+  return { transport: 'tcp', protocol: 'mqtt', version: 4, qos: 0, userProperties: [], ...changes };
 }
 
-function load({ publishers, subscribers, topics = 'shared', wire = {} }: Shape): LoadPlan {
+function load({ publishers, subscribers, topics = 'shared', group = false, wire = {} }: Shape): LoadPlan {
   const windowBytes = Math.min(publishers * WINDOW_BYTES, WINDOW_TOTAL_BYTES);
   const payloadBytes = PAYLOAD_BYTES;
-  return { wire: wirePlan(wire), publishers, subscribers, topics, payloadBytes, windowBytes, ackWindow: ACK_WINDOW };
+  const load = { publishers, subscribers, topics, group, payloadBytes, windowBytes, ackWindow: ACK_WINDOW };
+  return { wire: wirePlan(wire), ...load };
 }
 
 function checkOf(plan: LoadPlan): CheckPlan {
@@ -124,6 +182,8 @@ export function forPeer<P extends RunPlan>(plan: P, peer: Peer): P {
 /** Whether the peer has what the scenario is about. */
 export function applies({ needs }: Scenario, peer: Peer): boolean {
   if (needs.mqtt5 === true && !peer.mqtt5) return false;
-  if (needs.qos1 === true && peer.protocol !== 'mqtt') return false;
+  if (needs.mqtt === true && peer.protocol !== 'mqtt') return false;
+  if (needs.groups === true && !peer.groups) return false;
+  if (!peer.transports.includes(needs.transport ?? 'tcp')) return false;
   return peer.isBroker || needs.plainRelay === true;
 }

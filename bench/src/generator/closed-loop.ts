@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import type { LoadPlan } from '../plan.ts';
+import { Answers } from './answers.ts';
 import { Connection, openConnections } from './connection.ts';
 import { CountingReceiver, FrameReader } from './receivers.ts';
 import type { Source } from './sources.ts';
@@ -9,13 +9,11 @@ import type { FrameShape, Wire } from './wire.ts';
 /** A subscriber that got nothing for so long, while something is on its way, has lost it. */
 const STALL_MS = 10_000;
 
-const LEAST_ACKNOWLEDGED = 64;
-
 export interface Publisher {
   readonly connection: Connection;
   readonly source: Source;
-  /** Counts acknowledgements; at QoS 0 it only finds out what should not come. */
-  readonly acknowledgements: CountingReceiver;
+  /** Counts messages that are done; at QoS 0 it only finds out what should not come. */
+  readonly acknowledgements: { readonly received: number };
   sent: number;
 }
 
@@ -24,31 +22,41 @@ export interface Subscriber {
   received: number;
 }
 
+export interface Limits {
+  /** Most messages that the slowest subscriber, or the group, has not received yet. */
+  readonly windowMessages: number;
+  /** Most unacknowledged messages per publisher; Infinity where nothing is acknowledged. */
+  readonly ackWindow: number;
+  /** Each message goes to one of the subscribers. */
+  readonly group: boolean;
+}
+
+/** The limits of a plan whose packets have so many bytes. */
+export function limitsOf(plan: LoadPlan, packetBytes: number): Limits {
+  return {
+    windowMessages: Math.floor(plan.windowBytes / packetBytes),
+    ackWindow: plan.wire.qos === 0 || plan.wire.protocol === 'nats' ? Infinity : plan.ackWindow,
+    group: plan.group,
+  };
+}
+
 /**
- * Publishes as fast as the slowest subscriber receives: at most a window of messages is on its way, so that
+ * Publishes as fast as the slowest subscriber, or the group, receives: at most a window of messages is on its way, so that
  * no broker has a reason to drop at QoS 0, and none is asked to hold more than another.
  */
 export class ClosedLoop {
   published = 0;
   readonly publishers: readonly Publisher[];
   readonly subscribers: readonly Subscriber[];
-  readonly #windowMessages: number;
-  readonly #ackWindow: number;
+  readonly #limits: Limits;
   #slowest: Subscriber;
   #turn = 0;
   #running = false;
 
-  /** @param ackWindow most unacknowledged messages per publisher; Infinity where nothing is acknowledged. */
-  constructor(
-    publishers: readonly Publisher[],
-    subscribers: readonly Subscriber[],
-    windowMessages: number,
-    ackWindow: number,
-  ) {
+  constructor(publishers: readonly Publisher[], subscribers: readonly Subscriber[], limits: Limits) {
     this.publishers = publishers;
     this.subscribers = subscribers;
-    this.#windowMessages = windowMessages;
-    this.#ackWindow = ackWindow;
+    this.#limits = limits;
     this.#slowest = subscribers[0]!;
     for (const { connection } of publishers) connection.socket.on('drain', () => this.pump());
   }
@@ -69,11 +77,23 @@ export class ClosedLoop {
     return sum;
   }
 
+  /** Messages that the slowest subscriber, or the group, has not received yet. */
+  get onTheirWay(): number {
+    return this.published - (this.#limits.group ? this.received : this.#slowest.received);
+  }
+
   /** Call when this subscriber received something. */
   progressed(subscriber: Subscriber): void {
-    if (subscriber !== this.#slowest) return;
+    if (!this.#limits.group && subscriber !== this.#slowest) return;
     for (const other of this.subscribers) if (other.received < this.#slowest.received) this.#slowest = other;
     this.pump();
+  }
+
+  /** Throws when somebody, or the group, received more than was published. */
+  requireNoneTwice(): void {
+    const { published, received, subscribers } = this;
+    const most = this.#limits.group ? received : Math.max(...subscribers.map((subscriber) => subscriber.received));
+    if (most > published) throw new Error(`${most} messages received of ${published} published`);
   }
 
   /** Lets publishers, in turn, write a piece each until the window or all sockets are full. */
@@ -92,10 +112,10 @@ export class ClosedLoop {
   watch(): NodeJS.Timeout {
     let last = -1;
     return setInterval(() => {
-      const waiting = this.published > this.#slowest.received;
-      if (waiting && this.received === last) {
-        const missing = this.published - this.#slowest.received;
-        throw new Error(`stalled: ${missing} of ${this.published} messages never reached the slowest subscriber`);
+      const missing = this.onTheirWay;
+      if (missing > 0 && this.received === last) {
+        const who = this.#limits.group ? 'the group' : 'the slowest subscriber';
+        throw new Error(`stalled: ${missing} of ${this.published} messages never reached ${who}`);
       }
       last = this.received;
     }, STALL_MS);
@@ -103,27 +123,29 @@ export class ClosedLoop {
 
   #publish(publisher: Publisher): boolean {
     if (publisher.connection.socket.writableNeedDrain) return false;
-    const inWindow = this.#windowMessages - (this.published - this.#slowest.received);
+    const inWindow = this.#limits.windowMessages - this.onTheirWay;
     const unacknowledged = publisher.sent - publisher.acknowledgements.received;
-    const bytes = publisher.source.next(Math.min(inWindow, this.#ackWindow - unacknowledged));
+    const bytes = publisher.source.next(Math.min(inWindow, this.#limits.ackWindow - unacknowledged));
     if (bytes === null) return false;
     this.published += publisher.source.count;
     publisher.sent += publisher.source.count;
-    publisher.connection.socket.write(bytes);
+    publisher.connection.write(bytes);
     return true;
   }
 }
 
-/** Connects `count` subscribers; `attach` says what each does with its bytes. */
+/** Connects the plan's subscribers; `attach` says what each does with its bytes. */
 export async function openSubscribers(
   plan: LoadPlan,
   port: number,
   wire: Wire,
   attach: (subscriber: Subscriber, index: number) => void,
 ): Promise<Subscriber[]> {
-  const filter = plan.topics === 'own' ? wire.everything() : wire.topic(1);
+  const topic = plan.topics === 'own' ? wire.everything() : wire.topic(1);
+  const filter = plan.group ? wire.shared(topic) : topic;
+  const endpoint = { port, transport: plan.wire.transport };
   const connections = await openConnections(plan.subscribers, (index) =>
-    Connection.open(port, wire, `sub${index}`, filter),
+    Connection.open(endpoint, wire, `sub${index}`, filter),
   );
   return connections.map((connection, index) => {
     const subscriber = { connection, received: 0 };
@@ -139,12 +161,13 @@ export async function openPublishers(
   makeSource: (topic: string, index: number) => Source,
   onAcknowledged: () => void,
 ): Promise<Publisher[]> {
+  const endpoint = { port, transport: plan.wire.transport };
   const connections = await openConnections(plan.publishers, (index) =>
-    Connection.open(port, wire, `pub${index}`, null),
+    Connection.open(endpoint, wire, `pub${index}`, null),
   );
   const shape = wire.acknowledgementShape() ?? wire.deliveryShape(wire.topic(1), plan.payloadBytes);
   return connections.map((connection, index) => {
-    const acknowledgements = new CountingReceiver(shape, (bytes) => connection.socket.write(bytes));
+    const acknowledgements = acknowledgementReceiver(connection, shape);
     connection.onBytes((length, buffer) => {
       acknowledgements.take(length, buffer);
       onAcknowledged();
@@ -154,45 +177,27 @@ export async function openPublishers(
   });
 }
 
-/**
- * Reads every packet of a subscriber and, at QoS 1, acknowledges at least 64 with one write, or what there is
- * after a millisecond: a broker that writes packets one by one shall not cost the generator a write for each.
- */
+/** At QoS 2, what comes has to be read packet by packet: PUBREC is answered, PUBCOMP counted. */
+function acknowledgementReceiver(connection: Connection, shape: FrameShape): CountingReceiver | FrameReader {
+  const answers = new Answers((bytes) => connection.write(bytes));
+  const isStepwise = shape.control !== null && shape.control.packetIdOffset >= 0;
+  return isStepwise ? new FrameReader(shape, () => {}, answers) : new CountingReceiver(shape, answers);
+}
+
+/** Reads every packet of a subscriber, and acknowledges it where there is something to acknowledge. */
 export function readFrames(
   subscriber: Subscriber,
-  wire: Wire,
   shape: FrameShape,
   onFrame: (buffer: Buffer, offset: number) => void,
   onRead: () => void,
 ): void {
-  const { socket } = subscriber.connection;
-  const idOffset = shape.packetIdOffset;
-  const packetIds: number[] = [];
-  const flush = (): void => acknowledge(socket, wire, packetIds);
-  if (idOffset >= 0) setInterval(flush, 1);
-  const reader = new FrameReader(
-    shape,
-    (buffer, offset) => {
-      subscriber.received++;
-      if (idOffset >= 0) packetIds.push((buffer[offset + idOffset]! << 8) | buffer[offset + idOffset + 1]!);
-      onFrame(buffer, offset);
-    },
-    (bytes) => socket.write(bytes),
-  );
-  subscriber.connection.onBytes((length, buffer) => {
+  const { connection } = subscriber;
+  const reader = new FrameReader(shape, onFrame, new Answers((bytes) => connection.write(bytes)));
+  connection.onBytes((length, buffer) => {
     reader.take(length, buffer);
-    if (packetIds.length >= LEAST_ACKNOWLEDGED) flush();
+    subscriber.received = reader.received;
     onRead();
   });
-}
-
-function acknowledge(socket: Socket, wire: Wire, packetIds: number[]): void {
-  if (packetIds.length === 0) return;
-  const out = Buffer.allocUnsafe(packetIds.length * 4);
-  let end = 0;
-  for (const id of packetIds) end = wire.acknowledge(out, end, id);
-  packetIds.length = 0;
-  socket.write(out);
 }
 
 /** CPU seconds of a process, all threads, from /proc; NaN where there is none. Resolution 10 ms. */

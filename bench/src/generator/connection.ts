@@ -1,12 +1,24 @@
 import { once } from 'node:events';
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Transport } from '../plan.ts';
 import type { ReceiveBytes } from './receivers.ts';
+import { FrameWriter, ServerFrames, upgradeAnswer, upgradeRequest } from './websocket.ts';
 import type { Wire } from './wire.ts';
+
+/** Where a broker listens on loopback. */
+export interface Endpoint {
+  readonly port: number;
+  readonly transport: Transport;
+}
 
 /** One read buffer for all connections: every handler is done with it when it returns. */
 const readBuffer = Buffer.alloc(256 * 1024);
 
-/** A TCP connection to the broker under load. Losing it throws, which ends the run with that reason. */
+/** The same for all brokers, and the cheapest that all have. */
+const TLS = { minVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_GCM_SHA256', rejectUnauthorized: false } as const;
+
+/** A connection to the broker under load. Losing it throws, which ends the run with that reason. */
 export class Connection {
   readonly socket: Socket;
   closed = false;
@@ -14,22 +26,32 @@ export class Connection {
   #receive: ReceiveBytes | null = null;
   /** Came before anybody asked for it. */
   #early = Buffer.alloc(0);
+  /** Both null unless the connection is a WebSocket that has been opened. */
+  #frames: ServerFrames | null = null;
+  #framing: FrameWriter | null = null;
 
-  private constructor(port: number) {
+  private constructor(socket: (onread: OnReadOpts) => Socket) {
     const callback = (length: number): boolean => {
-      if (this.#receive === null) this.#early = Buffer.concat([this.#early, readBuffer.subarray(0, length)]);
-      else this.#receive(length, readBuffer);
+      if (this.#frames === null) this.#arrived(length, readBuffer);
+      else this.#frames.take(length, readBuffer);
       return true;
     };
-    this.socket = connectTcp({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: readBuffer, callback } });
+    this.socket = socket({ buffer: readBuffer, callback });
     this.socket.on('error', (error) => this.#lost(error.message));
     this.socket.on('close', () => this.#lost('the broker closed it'));
   }
 
   /** Connects and, with a filter, subscribes; resolves when the broker has answered. */
-  static async open(port: number, wire: Wire, clientId: string, filter: string | null): Promise<Connection> {
-    const connection = new Connection(port);
-    await once(connection.socket, 'connect');
+  static async open(endpoint: Endpoint, wire: Wire, clientId: string, filter: string | null): Promise<Connection> {
+    const { port, transport } = endpoint;
+    const isTls = transport === 'tls';
+    const connection = new Connection((onread) => {
+      const options = { port, host: '127.0.0.1', noDelay: true, onread, ...TLS };
+      return isTls ? connectTls(options) : connectTcp(options);
+    });
+    await once(connection.socket, isTls ? 'secureConnect' : 'connect');
+    if (isTls) connection.socket.setNoDelay(true);
+    if (transport === 'websocket') await connection.#upgrade(port);
     await connection.#request(wire.connect(clientId), (seen) => wire.connectAnswer(seen));
     if (filter !== null) await connection.#request(wire.subscribe(filter), (seen) => wire.subscribeAnswer(seen));
     return connection;
@@ -38,14 +60,37 @@ export class Connection {
   /** From now on, bytes go to `receive`. */
   onBytes(receive: ReceiveBytes): void {
     this.#receive = receive;
-    if (this.#early.length > 0) receive(this.#early.length, this.#early);
+    const early = this.#early;
     this.#early = Buffer.alloc(0);
+    if (early.length > 0) receive(early.length, early);
+  }
+
+  /** The buffer must stay as it is. */
+  write(bytes: Buffer): void {
+    this.socket.write(this.#framing === null ? bytes : this.#framing.frame(bytes));
   }
 
   /** Stops reading for good; the broker may then close this connection without failing the run. */
   freeze(): void {
     this.#mayClose = true;
     this.socket.pause();
+  }
+
+  async #upgrade(port: number): Promise<void> {
+    await this.#request(upgradeRequest(port), upgradeAnswer);
+    this.#framing = new FrameWriter();
+    this.#frames = new ServerFrames(
+      (length, buffer) => this.#arrived(length, buffer),
+      (bytes) => this.socket.write(bytes),
+    );
+    const frames = this.#early;
+    this.#early = Buffer.alloc(0);
+    this.#frames.take(frames.length, frames);
+  }
+
+  #arrived(length: number, buffer: Buffer): void {
+    if (this.#receive === null) this.#early = Buffer.concat([this.#early, buffer.subarray(0, length)]);
+    else this.#receive(length, buffer);
   }
 
   #request(bytes: Buffer, answerLength: (seen: Buffer) => number): Promise<void> {
@@ -59,7 +104,7 @@ export class Connection {
       this.#early = Buffer.from(seen.subarray(answered));
       resolve();
     });
-    this.socket.write(bytes);
+    this.write(bytes);
     return promise;
   }
 

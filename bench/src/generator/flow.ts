@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FlowPlan, FlowResult, Target, Timing } from '../plan.ts';
-import { ClosedLoop, cpuSeconds, openPublishers, openSubscribers, readFrames } from './closed-loop.ts';
+import { Answers } from './answers.ts';
+import { ClosedLoop, cpuSeconds, limitsOf, openPublishers, openSubscribers, readFrames } from './closed-loop.ts';
 import { CountingReceiver } from './receivers.ts';
 import { BlockSource, CycleSource } from './sources.ts';
 import { createWire } from './wire.ts';
@@ -15,6 +16,7 @@ export async function runFlow(plan: FlowPlan, target: Target, timing: Timing): P
   await sleep(timing.measureMs);
   const after = snapshot(loop, target);
   clearInterval(watch);
+  loop.requireNoneTwice();
   const deliveries = after.received - before.received;
   if (deliveries === 0) throw new Error('stalled: nothing was delivered during the measurement');
   const brokerCpu = after.brokerCpu - before.brokerCpu;
@@ -36,10 +38,10 @@ async function openLoop(plan: FlowPlan, target: Target): Promise<ClosedLoop> {
   const subscribers = await openSubscribers(plan, target.port, wire, (subscriber) => {
     if (acknowledged) {
       const nothing = (): void => {};
-      readFrames(subscriber, wire, shape, nothing, () => loop?.progressed(subscriber));
+      readFrames(subscriber, shape, nothing, () => loop?.progressed(subscriber));
       return;
     }
-    const counter = new CountingReceiver(shape, (bytes) => subscriber.connection.socket.write(bytes));
+    const counter = new CountingReceiver(shape, new Answers((bytes) => subscriber.connection.write(bytes)));
     subscriber.connection.onBytes((length, buffer) => {
       counter.take(length, buffer);
       subscriber.received = counter.received;
@@ -53,8 +55,7 @@ async function openLoop(plan: FlowPlan, target: Target): Promise<ClosedLoop> {
     (topic) => (acknowledged ? new CycleSource(wire, topic, payload) : new BlockSource(wire, topic, payload)),
     () => loop?.pump(),
   );
-  const windowMessages = Math.floor(plan.windowBytes / wire.publish(wire.topic(1), payload, 1).length);
-  loop = new ClosedLoop(publishers, subscribers, windowMessages, acknowledged ? plan.ackWindow : Infinity);
+  loop = new ClosedLoop(publishers, subscribers, limitsOf(plan, wire.publish(wire.topic(1), payload, 1).length));
   return loop;
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IdlePlan, IdleResult, Target } from '../plan.ts';
+import { Answers } from './answers.ts';
 import { Connection, openConnections } from './connection.ts';
 import { CountingReceiver } from './receivers.ts';
 import { createWire } from './wire.ts';
@@ -10,8 +11,8 @@ export async function runIdle(plan: IdlePlan, target: Target): Promise<IdleResul
   const wire = createWire(plan.wire);
   const shape = wire.deliveryShape(wire.topic(1), 1);
   const open = async (name: string): Promise<Connection> => {
-    const connection = await Connection.open(target.port, wire, name, null);
-    const quiet = new CountingReceiver(shape, (bytes) => connection.socket.write(bytes));
+    const connection = await Connection.open({ port: target.port, transport: plan.wire.transport }, wire, name, null);
+    const quiet = new CountingReceiver(shape, new Answers((bytes) => connection.write(bytes)));
     connection.onBytes((length, buffer) => quiet.take(length, buffer));
     return connection;
   };

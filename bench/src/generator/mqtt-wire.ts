@@ -1,18 +1,21 @@
-import type { FrameShape, Wire } from './wire.ts';
+import type { FrameShape, PacketKind, Wire } from './wire.ts';
 
 const CONNACK = 0x20;
 const PUBACK = 0x40;
+const PUBREC = 0x50;
+/** With the reserved flags that it must have [MQTT-3.6.1-1]. */
+const PUBREL = 0x62;
+const PUBCOMP = 0x70;
 const SUBACK = 0x90;
 const USER_PROPERTY = 0x26;
-const PUBACK_BYTES = 4;
 
 /** MQTT 3.1.1 and 5.0, written from the specification and on purpose not with the codec that is measured. */
 export class MqttWire implements Wire {
   readonly #version: 4 | 5;
-  readonly #qos: 0 | 1;
+  readonly #qos: 0 | 1 | 2;
   readonly #publishProperties: Buffer;
 
-  constructor(version: 4 | 5, qos: 0 | 1, userProperties: readonly (readonly [string, string])[]) {
+  constructor(version: 4 | 5, qos: 0 | 1 | 2, userProperties: readonly (readonly [string, string])[]) {
     this.#version = version;
     this.#qos = qos;
     const encoded = userProperties.map(([name, value]) => {
@@ -27,6 +30,10 @@ export class MqttWire implements Wire {
 
   everything(): string {
     return '#';
+  }
+
+  shared(topic: string): string {
+    return `$share/group/${topic}`;
   }
 
   connect(clientId: string): Buffer {
@@ -70,26 +77,31 @@ export class MqttWire implements Wire {
       firstByte: sample[0]!,
       payloadOffset: sample.length - payloadBytes,
       packetIdOffset: this.#qos === 0 ? -1 : afterTopic,
-      ping: null,
+      answer: [null, short(PUBACK), short(PUBREC)][this.#qos]!,
+      control: this.#qos === 2 ? shortKind(PUBREL, PUBCOMP) : null,
     };
   }
 
   acknowledgementShape(): FrameShape | null {
     if (this.#qos === 0) return null;
-    return { size: PUBACK_BYTES, firstByte: PUBACK, payloadOffset: PUBACK_BYTES, packetIdOffset: 2, ping: null };
-  }
-
-  acknowledge(out: Buffer, offset: number, packetId: number): number {
-    out[offset] = PUBACK;
-    out[offset + 1] = 2;
-    out[offset + 2] = packetId >> 8;
-    out[offset + 3] = packetId & 0xff;
-    return offset + PUBACK_BYTES;
+    const control = this.#qos === 2 ? shortKind(PUBREC, PUBREL) : null;
+    return { ...shortKind(this.#qos === 2 ? PUBCOMP : PUBACK, null), payloadOffset: SHORT_BYTES, control };
   }
 
   #noProperties(): Buffer {
     return this.#version === 5 ? Buffer.of(0) : Buffer.alloc(0);
   }
+}
+
+/** An acknowledgement without reason code and properties: packet type, remaining length, packet id. */
+const SHORT_BYTES = 4;
+
+function short(firstByte: number): Buffer {
+  return Buffer.of(firstByte, 2, 0, 0);
+}
+
+function shortKind(firstByte: number, answeredBy: number | null): PacketKind {
+  return { firstByte, size: SHORT_BYTES, packetIdOffset: 2, answer: answeredBy === null ? null : short(answeredBy) };
 }
 
 function packet(firstByte: number, parts: readonly Buffer[]): Buffer {

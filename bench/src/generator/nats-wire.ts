@@ -1,6 +1,6 @@
-import type { FrameShape, Wire } from './wire.ts';
+import type { FrameShape, PacketKind, Wire } from './wire.ts';
 
-const PING = { request: Buffer.from('PING\r\n'), answer: Buffer.from('PONG\r\n') };
+const PING: PacketKind = { firstByte: 0x50, size: 6, packetIdOffset: -1, answer: Buffer.from('PONG\r\n') };
 
 /** The text protocol of NATS: https://docs.nats.io/reference/reference-protocols/nats-protocol */
 export class NatsWire implements Wire {
@@ -44,7 +44,8 @@ export class NatsWire implements Wire {
       firstByte: sample[0]!,
       payloadOffset: sample.length - payloadBytes - 2,
       packetIdOffset: -1,
-      ping: PING,
+      answer: null,
+      control: PING,
     };
   }
 
@@ -52,8 +53,8 @@ export class NatsWire implements Wire {
     return null;
   }
 
-  acknowledge(): never {
-    throw new Error('core NATS has no acknowledgements');
+  shared(): never {
+    throw new Error('no scenario with a group for NATS');
   }
 }
 

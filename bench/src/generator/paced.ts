@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PacedPlan, PacedResult, Target, Timing } from '../plan.ts';
-import { ClosedLoop, openPublishers, openSubscribers, readFrames, type Subscriber } from './closed-loop.ts';
+import { ClosedLoop, limitsOf, openPublishers, openSubscribers, readFrames, type Subscriber } from './closed-loop.ts';
 import { BlockSource } from './sources.ts';
 import { createWire, type Wire } from './wire.ts';
 
@@ -11,7 +11,8 @@ const LINGER_MS = 1_000;
  * Latency from just before the publisher's write to the subscriber's read, both stamped by one clock in this
  * process. The rate is kept in steps of a timer tick (1 ms), each tick's messages in one write.
  */
-export async function runPaced(plan: PacedPlan, target: Target, timing: Timing): Promise<PacedResult> {
+export async function runPaced(plan: PacedPlan, target: Target, asked: Timing): Promise<PacedResult> {
+  const timing = { ...asked, warmupMs: Math.max(asked.warmupMs, plan.leastWarmupMs) };
   const wire = createWire(plan.wire);
   const latencies = new Latencies(plan, timing);
   const loop = await openLoop(plan, target, wire, latencies);
@@ -62,7 +63,7 @@ async function openLoop(plan: PacedPlan, target: Target, wire: Wire, latencies: 
     const stamped = (buffer: Buffer, offset: number): void => {
       latencies.add(buffer.readDoubleBE(offset + shape.payloadOffset), performance.now());
     };
-    readFrames(subscriber, wire, shape, stamped, () => loop?.progressed(subscriber));
+    readFrames(subscriber, shape, stamped, () => loop?.progressed(subscriber));
   });
   const payload = Buffer.alloc(plan.payloadBytes, 'x');
   payload.writeDoubleBE(0, 0);
@@ -70,8 +71,7 @@ async function openLoop(plan: PacedPlan, target: Target, wire: Wire, latencies: 
   const publishers = await openPublishers(plan, target.port, wire, source, () => {});
   latencies.frozen = subscribers.splice(0, plan.frozen);
   for (const { connection } of latencies.frozen) connection.freeze();
-  const windowMessages = Math.floor(plan.windowBytes / wire.publish(wire.topic(1), payload, 0).length);
-  loop = new ClosedLoop(publishers, subscribers, windowMessages, Infinity);
+  loop = new ClosedLoop(publishers, subscribers, limitsOf(plan, wire.publish(wire.topic(1), payload, 0).length));
   return loop;
 }
 

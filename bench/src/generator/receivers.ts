@@ -1,4 +1,5 @@
-import type { FrameShape } from './wire.ts';
+import type { Answers } from './answers.ts';
+import type { FrameShape, PacketKind } from './wire.ts';
 
 /** Takes `length` bytes at the start of a buffer that is reused after the call. */
 export type ReceiveBytes = (length: number, buffer: Buffer) => void;
@@ -6,20 +7,19 @@ export type ReceiveBytes = (length: number, buffer: Buffer) => void;
 /**
  * Counts packets of one size by dividing bytes, and touches one byte per read: the one at the last
  * packet boundary. If that is not the first byte of such a packet, something else is in between, and the
- * read is walked packet by packet.
+ * read is walked packet by packet. Nothing of what it counts is answered.
  */
 export class CountingReceiver {
   received = 0;
   readonly #shape: FrameShape;
-  readonly #answer: (bytes: Buffer) => void;
+  readonly #answers: Answers;
   /** Bytes missing of the packet that the last read ended in. */
   #missing = 0;
   #missingCounts = true;
 
-  /** @param answer writes an answer to a keep-alive request. */
-  constructor(shape: FrameShape, answer: (bytes: Buffer) => void) {
+  constructor(shape: FrameShape, answers: Answers) {
     this.#shape = shape;
-    this.#answer = answer;
+    this.#answers = answers;
   }
 
   take(length: number, buffer: Buffer): void {
@@ -46,12 +46,12 @@ export class CountingReceiver {
   }
 
   #walk(start: number, length: number, buffer: Buffer): void {
-    const { size, firstByte, ping } = this.#shape;
     let at = start;
     while (at < length) {
-      const counts = buffer[at] === firstByte;
-      if (!counts) answerPing(this.#shape, buffer, at, length, this.#answer);
-      const next = at + (counts ? size : ping!.request.length);
+      const kind = kindAt(this.#shape, buffer, at, length);
+      const counts = kind === this.#shape;
+      if (!counts) this.#answers.add(kind, buffer, at);
+      const next = at + kind.size;
       if (next > length) {
         this.#missing = next - length;
         this.#missingCounts = counts;
@@ -63,65 +63,66 @@ export class CountingReceiver {
   }
 }
 
-/** Hands over each packet of one size, joined when two reads share it. */
+/** Hands over each packet of one size, joined when two reads share it, and answers all that want an answer. */
 export class FrameReader {
+  received = 0;
   readonly #shape: FrameShape;
   readonly #onFrame: (buffer: Buffer, offset: number) => void;
-  readonly #answer: (bytes: Buffer) => void;
+  readonly #answers: Answers;
   readonly #carry: Buffer;
   #carried = 0;
-  #carryTarget = 0;
+  #carryKind: PacketKind;
 
   /** @param onFrame may look at `size` bytes from `offset` during the call only. */
-  constructor(shape: FrameShape, onFrame: (buffer: Buffer, offset: number) => void, answer: (bytes: Buffer) => void) {
+  constructor(shape: FrameShape, onFrame: (buffer: Buffer, offset: number) => void, answers: Answers) {
     this.#shape = shape;
     this.#onFrame = onFrame;
-    this.#answer = answer;
-    this.#carry = Buffer.alloc(Math.max(shape.size, shape.ping?.request.length ?? 0));
+    this.#answers = answers;
+    this.#carry = Buffer.alloc(Math.max(shape.size, shape.control?.size ?? 0));
+    this.#carryKind = shape;
   }
 
   take(length: number, buffer: Buffer): void {
-    const { size, firstByte, ping } = this.#shape;
     let at = this.#carried > 0 ? this.#join(length, buffer) : 0;
     while (at < length) {
-      const isFrame = buffer[at] === firstByte;
-      if (!isFrame) answerPing(this.#shape, buffer, at, length, this.#answer);
-      const bytes = isFrame ? size : ping!.request.length;
-      if (at + bytes > length) {
+      const kind = kindAt(this.#shape, buffer, at, length);
+      if (at + kind.size > length) {
         buffer.copy(this.#carry, 0, at, length);
         this.#carried = length - at;
-        this.#carryTarget = bytes;
-        return;
+        this.#carryKind = kind;
+        break;
       }
-      if (isFrame) this.#onFrame(buffer, at);
-      at += bytes;
+      this.#whole(kind, buffer, at);
+      at += kind.size;
     }
+    this.#answers.settle();
   }
 
   /** Completes the carried packet; returns how many bytes of this read it took. */
   #join(length: number, buffer: Buffer): number {
-    const taken = Math.min(this.#carryTarget - this.#carried, length);
+    const taken = Math.min(this.#carryKind.size - this.#carried, length);
     buffer.copy(this.#carry, this.#carried, 0, taken);
     this.#carried += taken;
-    if (this.#carried === this.#carryTarget) {
+    if (this.#carried === this.#carryKind.size) {
       this.#carried = 0;
-      if (this.#carry[0] === this.#shape.firstByte) this.#onFrame(this.#carry, 0);
+      this.#whole(this.#carryKind, this.#carry, 0);
     }
     return taken;
   }
+
+  #whole(kind: PacketKind, buffer: Buffer, offset: number): void {
+    this.#answers.add(kind, buffer, offset);
+    if (kind !== this.#shape) return;
+    this.received++;
+    this.#onFrame(buffer, offset);
+  }
 }
 
-function answerPing(
-  shape: FrameShape,
-  buffer: Buffer,
-  at: number,
-  length: number,
-  answer: (bytes: Buffer) => void,
-): void {
-  if (shape.ping !== null && buffer[at] === shape.ping.request[0]) {
-    answer(shape.ping.answer);
-    return;
-  }
+/** What begins at `at`; throws when it is nothing that may come. */
+function kindAt(shape: FrameShape, buffer: Buffer, at: number, length: number): PacketKind {
+  const firstByte = buffer[at];
+  if (firstByte === shape.firstByte) return shape;
+  if (shape.control !== null && firstByte === shape.control.firstByte) return shape.control;
   const shown = buffer.subarray(at, Math.min(at + 40, length));
   throw new Error(`unexpected bytes between packets: ${shown.toString('hex')} ${JSON.stringify(shown.toString())}`);
 }

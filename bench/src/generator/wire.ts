@@ -2,19 +2,24 @@ import type { WirePlan } from '../plan.ts';
 import { MqttWire } from './mqtt-wire.ts';
 import { NatsWire } from './nats-wire.ts';
 
+/** Packets that begin with the same byte and have one size. */
+export interface PacketKind {
+  readonly firstByte: number;
+  readonly size: number;
+  /** Where the 16-bit packet id is; -1 when there is none. */
+  readonly packetIdOffset: number;
+  /** What it must be answered with; where there is a packet id, it replaces the last two bytes of the answer. */
+  readonly answer: Buffer | null;
+}
+
 /**
  * Where things are in a packet that repeats with one size. Because all deliveries of a run have the same
  * size, receivers walk them by stride and need no parser.
  */
-export interface FrameShape {
-  readonly size: number;
-  /** First byte of every such packet. */
-  readonly firstByte: number;
+export interface FrameShape extends PacketKind {
   readonly payloadOffset: number;
-  /** Where the 16-bit packet id is; -1 when there is none. */
-  readonly packetIdOffset: number;
-  /** A keep-alive request that may come between packets, and the answer to it. */
-  readonly ping: { readonly request: Buffer; readonly answer: Buffer } | null;
+  /** Packets that may come in between and are not counted: a keep-alive request, the next step of QoS 2. */
+  readonly control: PacketKind | null;
 }
 
 /** One protocol, as much of it as a load generator needs. */
@@ -33,10 +38,10 @@ export interface Wire {
   /** The same message as a subscriber gets it. */
   delivery(topic: string, payload: Buffer, packetId: number): Buffer;
   deliveryShape(topic: string, payloadBytes: number): FrameShape;
-  /** What a publisher gets for each message; null when it gets nothing. */
+  /** A filter for the members of a shared subscription to `topic`. */
+  shared(topic: string): string;
+  /** What a publisher gets when a message is done; null when it gets nothing. */
   acknowledgementShape(): FrameShape | null;
-  /** Appends the subscriber's acknowledgement of `packetId` at `offset`; returns the offset after it. */
-  acknowledge(out: Buffer, offset: number, packetId: number): number;
 }
 
 export function createWire(plan: WirePlan): Wire {

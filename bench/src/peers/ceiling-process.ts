@@ -4,6 +4,7 @@
  * load generator itself can take.
  */
 import { createServer, type Socket } from 'node:net';
+import { Answers } from '../generator/answers.ts';
 import { MqttWire } from '../generator/mqtt-wire.ts';
 import { FrameReader } from '../generator/receivers.ts';
 import { PAYLOAD_BYTES } from '../scenarios.ts';
@@ -24,19 +25,11 @@ function relay(publisher: Socket, bytes: Buffer): void {
 
 /** Answers the QoS 1 packets of a publisher, those of one read with one write. */
 function acknowledger(publisher: Socket): (bytes: Buffer) => void {
-  const ids: number[] = [];
-  const reader = new FrameReader(
-    shape,
-    (buffer, offset) => ids.push(buffer.readUInt16BE(offset + shape.packetIdOffset)),
-    () => {},
-  );
+  const answers = new Answers((bytes) => publisher.write(bytes));
+  const reader = new FrameReader(shape, () => {}, answers);
   return (bytes) => {
     reader.take(bytes.length, bytes);
-    const out = Buffer.alloc(ids.length * 4);
-    let end = 0;
-    for (const id of ids) end = wire.acknowledge(out, end, id);
-    ids.length = 0;
-    publisher.write(out);
+    answers.flush();
   };
 }
 

@@ -17,7 +17,9 @@ logfile: "/dev/null"
 export const natsServer: Peer = {
   name: 'nats-server',
   protocol: 'nats',
+  transports: ['tcp'],
   mqtt5: false,
+  groups: false,
   isBroker: true,
   version: () => printedVersion('nats-server', ['--version']),
   async start(directory) {

@@ -2,12 +2,12 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Peer, RunningPeer, Tuning } from './peer.ts';
+import type { Peer, RunningPeer, Setup } from './peer.ts';
 import { stopProcess, track } from './processes.ts';
 
-async function startModule(file: string, tuning: Tuning): Promise<RunningPeer> {
+async function startModule(file: string, { tuning, transport }: Setup): Promise<RunningPeer> {
   const child = track(
-    fork(join(import.meta.dirname, file), [tuning], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+    fork(join(import.meta.dirname, file), [tuning, transport], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
   );
   const exited = once(child, 'exit').then(([code]) => {
     throw new Error(`${file} ended with exit code ${code} at its start`);
@@ -30,18 +30,22 @@ async function packageVersion(name: string): Promise<string | null> {
 export const aedes: Peer = {
   name: 'aedes',
   protocol: 'mqtt',
+  transports: ['tcp', 'websocket'],
   mqtt5: false,
+  groups: false,
   isBroker: true,
   version: () => packageVersion('aedes'),
-  start: (_, tuning) => startModule('aedes-process.ts', tuning),
+  start: (_, setup) => startModule('aedes-process.ts', setup),
 };
 
 /** Takes part only when named with --peers. */
 export const ceiling: Peer = {
   name: 'ceiling',
   protocol: 'mqtt',
+  transports: ['tcp'],
   mqtt5: false,
+  groups: false,
   isBroker: false,
   version: async () => 'of the generator',
-  start: (_, tuning) => startModule('ceiling-process.ts', tuning),
+  start: (_, setup) => startModule('ceiling-process.ts', setup),
 };

@@ -172,6 +172,15 @@ describe('start', () => {
     expect(existsSync(join(own, 'node.json'))).toBe(false);
   });
 
+  it('names the option of a TLS file that is missing, exits 2, and leaves nothing behind', async () => {
+    const own = join(parent, 'tls');
+    const files = ['--tls-cert', join(parent, 'no.pem'), '--tls-key', join(parent, 'no.key')];
+    const { code, err } = await startNode(own, ['--mqtts-port', '0', ...files]).done;
+    expect(code).toBe(2);
+    expect(err).toContain('tlsCert');
+    expect(existsSync(own)).toBe(false);
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'drains at %s: clients hear 0x8B, exit code 0, node.json gone',
     async (signal) => {

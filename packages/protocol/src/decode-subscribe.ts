@@ -1,5 +1,5 @@
 import { checkReason } from './allowed-reasons.ts';
-import { malformed, protocolError } from './packet-error.ts';
+import { malformed, PacketError, protocolError } from './packet-error.ts';
 import type { PacketReader } from './packet-reader.ts';
 import type {
   ProtocolVersion,
@@ -11,6 +11,10 @@ import type {
 } from './packets.ts';
 import { PacketType } from './packets.ts';
 import { readProperties } from './properties.ts';
+import { Reason } from './reason-codes.ts';
+
+/** Of one packet: a megabyte of the shortest would be 250,000, and keep everybody else waiting. */
+const MAX_FILTERS = 10_000;
 
 /** Reads a SUBSCRIBE. Filters are well-formed strings; whether they are valid filters is for the SUBACK to say. */
 export function readSubscribe(reader: PacketReader, version: ProtocolVersion): SubscribePacket {
@@ -20,6 +24,7 @@ export function readSubscribe(reader: PacketReader, version: ProtocolVersion): S
   while (reader.remaining > 0) {
     const filter = reader.utf8();
     const options = reader.byte();
+    if (requests.length === MAX_FILTERS) throw tooManyFilters();
     requests.push(version === 5 ? subscribeRequest(filter, options) : subscribeRequestV4(filter, options));
   }
   if (requests.length === 0) throw protocolError('SUBSCRIBE without a topic filter [MQTT-3.8.3-2]');
@@ -31,9 +36,16 @@ export function readUnsubscribe(reader: PacketReader, version: ProtocolVersion):
   const packetId = reader.packetId();
   const properties = version === 5 ? readProperties(reader, PacketType.Unsubscribe) : {};
   const filters: string[] = [];
-  while (reader.remaining > 0) filters.push(reader.utf8());
+  while (reader.remaining > 0) {
+    if (filters.length === MAX_FILTERS) throw tooManyFilters();
+    filters.push(reader.utf8());
+  }
   if (filters.length === 0) throw protocolError('UNSUBSCRIBE without a topic filter [MQTT-3.10.3-2]');
   return { packetId, filters, properties };
+}
+
+function tooManyFilters(): PacketError {
+  return new PacketError(Reason.PacketTooLarge, `more than ${MAX_FILTERS} topic filters in one packet`);
 }
 
 /** Reads a SUBACK or UNSUBACK, as `type` says. */

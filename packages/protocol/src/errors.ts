@@ -248,6 +248,14 @@ export const CLOSE_REASONS = {
     mqttReason: Reason.UseAnotherServer,
     explanation: 'The node is full, and serverReference says where else to go.',
   },
+  tls_failed: {
+    mqttReason: null,
+    explanation: 'The TLS handshake failed, did not end within connectTimeoutMs, or lacked a client certificate.',
+  },
+  websocket_violation: {
+    mqttReason: null,
+    explanation: 'The client broke the WebSocket protocol, or sent a text frame or too large a message [MQTT-6.0.0-1].',
+  },
   client_id_not_valid: { mqttReason: Reason.ClientIdentifierNotValid, explanation: 'The client id was refused.' },
   write_timeout: { mqttReason: null, explanation: 'The connection took nothing for writeTimeoutMs.' },
   write_failed: { mqttReason: null, explanation: 'Writing to the socket failed.' },

@@ -1,15 +1,19 @@
 import packageJson from '../package.json' with { type: 'json' };
 import { brokerPorts } from './admin/broker-ports.ts';
 import type { AdminPorts } from './admin/ports.ts';
-import { createAdmin } from './admin/server.ts';
+import { createAdmin, type HttpServing } from './admin/server.ts';
 import { DEFAULT_REALM, Users } from './auth/users.ts';
 import { Broker, SWEEP_MS } from './broker/broker.ts';
 import { BrokerCounters } from './broker/counters.ts';
 import { TcpListener } from './broker/listeners/tcp.ts';
+import { TlsListener } from './broker/listeners/tls.ts';
+import { TlsCredentials } from './broker/listeners/tls-credentials.ts';
+import type { TlsServing } from './broker/listeners/tls-door.ts';
 import { LocalDelivery } from './broker/local-delivery.ts';
 import { MemoryRetainedStore } from './broker/memory-retained-store.ts';
 import { MemorySessionStore } from './broker/memory-session-store.ts';
 import { SysTopics } from './broker/sys-topics.ts';
+import type { Listener } from './broker/transport.ts';
 import type { Config } from './config.ts';
 import { type Clock, systemClock, type Timer } from './lib/clock.ts';
 import { DataDir, type NodeInfo } from './lib/data-dir.ts';
@@ -23,6 +27,10 @@ import { Router } from './router/router.ts';
 const LISTEN_BACKLOG = 4096;
 /** How often a drain looks whether the last connection is gone. */
 const DRAIN_POLL_MS = 20;
+/** WebSocket messages may be this much larger than the largest packet: several packets may be joined in one. */
+const WEB_SOCKET_ROOM_BYTES = 1024 * 1024;
+/** HTTP connections beside the WebSockets of clients. */
+const HTTP_CONNECTIONS = 4096;
 
 export interface PlexusNode {
   /** The content of `DATA_DIR/node.json`. */
@@ -36,12 +44,14 @@ export interface PlexusNode {
 /**
  * Builds a node from its configuration and starts it; resolves when every listener is up. This is the only place where
  * parts are made and joined.
- * @throws {PlexusError} data_dir_locked, data_dir_unusable, address_in_use, address_unavailable; nothing is left running
+ * @throws {PlexusError} config_invalid (TLS files), data_dir_locked, data_dir_unusable, address_in_use, address_unavailable; nothing is left running
  */
 export async function startNode(config: Config, { log }: { log: Logger }): Promise<PlexusNode> {
+  // Before anything is taken or listens.
+  const credentials = openCredentials(config);
   const dataDir = DataDir.open(config.dataDir);
   try {
-    const node = await build(config, dataDir, log);
+    const node = await build(config, credentials, dataDir, log);
     await node.lifecycle.start();
     return {
       info: node.info,
@@ -54,10 +64,20 @@ export async function startNode(config: Config, { log }: { log: Logger }): Promi
   }
 }
 
-async function build(config: Config, dataDir: DataDir, log: Logger): Promise<{ info: NodeInfo; lifecycle: Lifecycle }> {
+interface Built {
+  info: NodeInfo;
+  lifecycle: Lifecycle;
+}
+
+async function build(
+  config: Config,
+  credentials: TlsCredentials | null,
+  dataDir: DataDir,
+  log: Logger,
+): Promise<Built> {
   const clock = systemClock;
   const broker = makeBroker(config, log);
-  const tcp = new TcpListener({ host: config.host, port: config.mqttPort, backlog: LISTEN_BACKLOG }, broker.accept);
+  const tls = credentials === null ? null : tlsServing(config, credentials, broker);
   const info: NodeInfo = {
     nodeId: dataDir.nodeId,
     pid: process.pid,
@@ -69,7 +89,8 @@ async function build(config: Config, dataDir: DataDir, log: Logger): Promise<{ i
     peerAddresses: [],
   };
   const readiness = new NodeReadiness();
-  const admin = await createAdmin({ ...brokerPorts(broker), node: description(info, clock), readiness, log }, config);
+  const ports = { ...brokerPorts(broker), node: description(info, clock), readiness, log };
+  const admin = await createAdmin(ports, config, httpServing(config, tls, broker));
 
   const lifecycle = new Lifecycle(clock, (part, error) => log.error({ err: error, part }, 'fault while stopping'));
   lifecycle.add('data directory', { stop: () => dataDir.close() });
@@ -81,13 +102,20 @@ async function build(config: Config, dataDir: DataDir, log: Logger): Promise<{ i
     drain: () => admin.drain(),
     stop: () => admin.stop(),
   });
-  lifecycle.add('mqtt over tcp', {
-    start: async () => {
-      info.mqttPort = await tcp.start();
-    },
-    drain: () => tcp.stopAccepting(),
-    stop: () => tcp.stopAccepting(),
-  });
+  const bind = { host: config.host, backlog: LISTEN_BACKLOG };
+  const tcp = new TcpListener({ ...bind, port: config.mqttPort }, broker.accept);
+  lifecycle.add(
+    'mqtt over tcp',
+    listenerPart(tcp, (port) => (info.mqttPort = port)),
+  );
+  if (tls !== null && config.mqttsPort !== null) {
+    const listener = new TlsListener({ ...bind, port: config.mqttsPort }, tls, broker.acceptAdmitted);
+    lifecycle.add(
+      'mqtt over tls',
+      listenerPart(listener, (port) => (info.mqttsPort = port)),
+    );
+  }
+  if (credentials !== null) lifecycle.add('certificates', certificatesPart(credentials, clock, log));
   lifecycle.add('readiness', {
     start: () => {
       readiness.state = 'ready';
@@ -99,6 +127,45 @@ async function build(config: Config, dataDir: DataDir, log: Logger): Promise<{ i
     },
   });
   return { info, lifecycle };
+}
+
+function listenerPart(listener: Listener, onPort: (port: number) => void): LifecyclePart {
+  return {
+    start: async () => onPort(await listener.start()),
+    drain: () => listener.stopAccepting(),
+    stop: () => listener.stopAccepting(),
+  };
+}
+
+function certificatesPart(credentials: TlsCredentials, clock: Clock, log: Logger): LifecyclePart {
+  let timer: Timer | null = null;
+  return {
+    start: () => {
+      timer = credentials.watch(clock, log);
+    },
+    stop: () => timer?.cancel(),
+  };
+}
+
+function openCredentials({ mqttsPort, httpTls, tlsCert, tlsKey, tlsCa }: Config): TlsCredentials | null {
+  if (mqttsPort === null && !httpTls) return null;
+  // The configuration was checked for both.
+  return new TlsCredentials({ tlsCert: tlsCert!, tlsKey: tlsKey!, tlsCa });
+}
+
+function tlsServing(config: Config, credentials: TlsCredentials, broker: Broker): TlsServing {
+  const { connectTimeoutMs, maxClients } = config;
+  return { credentials, doorkeeper: broker, handshakeTimeoutMs: connectTimeoutMs, maxHandshakes: maxClients };
+}
+
+function httpServing(config: Config, tls: TlsServing | null, broker: Broker): HttpServing {
+  const maxMessageBytes = config.maxPacketBytes + WEB_SOCKET_ROOM_BYTES;
+  const webSocket = config.httpTls
+    ? { name: 'wss' as const, maxMessageBytes, accept: broker.acceptAdmitted }
+    : { name: 'ws' as const, maxMessageBytes, accept: broker.accept };
+  // As many may be shaking hands as may be connected.
+  const maxConnections = 2 * config.maxClients + HTTP_CONNECTIONS;
+  return { tls: config.httpTls ? tls : null, webSocket, maxConnections };
 }
 
 class NodeReadiness {

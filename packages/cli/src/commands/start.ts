@@ -73,18 +73,20 @@ class Signals {
 }
 
 /** What a person wants to know first, and can try next. */
-export function greeting(info: NodeInfo, config: Pick<Config, 'host' | 'dataDir'>): string {
+export function greeting(info: NodeInfo, config: Pick<Config, 'host' | 'dataDir' | 'httpTls'>): string {
   // A wildcard address can be bound, but not be connected to from everywhere.
   const reachable = config.host === '0.0.0.0' ? '127.0.0.1' : config.host === '::' ? '::1' : config.host;
-  const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host);
-  const mqtt = `mqtt://${bracketed(reachable)}:${info.mqttPort}`;
-  const http = `http://${bracketed(reachable)}:${info.httpPort}`;
+  const host = reachable.includes(':') ? `[${reachable}]` : reachable;
+  const mqtt = `mqtt://${host}:${info.mqttPort}`;
+  const mqtts = info.mqttsPort === null ? '' : `  MQTTS  mqtts://${host}:${info.mqttsPort}\n`;
+  const s = config.httpTls ? 's' : '';
   const url = mqtt === 'mqtt://127.0.0.1:1883' ? '' : ` --url ${mqtt}`;
   return `
 Plexus ${info.version}, node ${info.nodeId}
 
   MQTT   ${mqtt}
-  HTTP   ${http}   API: /openapi.json, metrics: /metrics
+${mqtts}  MQTT   ws${s}://${host}:${info.httpPort}/mqtt
+  HTTP   http${s}://${host}:${info.httpPort}   API: /openapi.json, metrics: /metrics
   data   ${resolve(config.dataDir)}
 ${reachable === config.host ? '' : `  bound to every address of this machine (${config.host})\n`}
 Try it, in two more terminals:

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { PlexusError } from '@plexus/protocol';
@@ -6,12 +5,15 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import { asPlexusError } from './error-answer.ts';
 import { createHostRule } from './host-rule.ts';
+import { HttpServer, type HttpServerOptions, refuse } from './http-server.ts';
 import { createMetrics } from './metrics.ts';
 import type { AdminPorts } from './ports.ts';
 import { clientRoutes, sessionRoutes } from './routes/clients.ts';
 import { healthRoutes, metricsRoute } from './routes/health.ts';
 import { nodeRoutes } from './routes/node.ts';
+import { pageRoutes } from './routes/pages.ts';
 import { publishRoutes } from './routes/publish.ts';
+import { serveWebSockets, type WebSocketServing } from './upgrade.ts';
 import { validatorCompiler } from './validator.ts';
 
 export type AdminConfig = Pick<
@@ -19,38 +21,46 @@ export type AdminConfig = Pick<
   'host' | 'httpPort' | 'httpHosts' | 'maxPacketBytes' | 'maxTopicBytes' | 'maxTopicLevels'
 >;
 
+/** How the HTTP port is served. */
+export interface HttpServing extends HttpServerOptions {
+  /** null: no MQTT over WebSocket. */
+  readonly webSocket: WebSocketServing | null;
+}
+
+const PLAIN: HttpServing = { tls: null, webSocket: null, maxConnections: 1024 };
+
 export interface Admin {
   /** @returns the port. @throws PlexusError `address_in_use`, `address_unavailable`. */
   listen(): Promise<number>;
-  /** Takes no new request, and waits for those under way. Idempotent. */
+  /** Takes no new request or WebSocket, and waits for the requests under way. WebSockets go on. Idempotent. */
   drain(): Promise<void>;
-  /** Closes every connection. Idempotent. */
+  /** Closes every connection, WebSockets too. Idempotent. */
   stop(): Promise<void>;
   /** A request without a socket, for tests. */
   readonly inject: FastifyInstance['inject'];
 }
 
-const REQUEST_TIMEOUT_MS = 30_000;
+/** Connections that the system holds for us to accept: WebSockets of clients come in bursts. */
+const LISTEN_BACKLOG = 4096;
 /** Base64 is a third longer than its bytes; JSON may escape. */
 const BODY_FACTOR = 2;
 const BODY_ROOM_BYTES = 64 * 1024;
 /** A client id may be long, and every byte of it percent-encoded; Node takes 16 KiB of head. */
 const MAX_PARAM_LENGTH = 16 * 1024;
 
-/** The HTTP side of a node: API, health and metrics. */
-export async function createAdmin(ports: AdminPorts, config: AdminConfig): Promise<Admin> {
+/** The HTTP side of a node: API, health, metrics, and MQTT over WebSocket. */
+export async function createAdmin(ports: AdminPorts, config: AdminConfig, serving = PLAIN): Promise<Admin> {
   const bodyLimit = config.maxPacketBytes * BODY_FACTOR + BODY_ROOM_BYTES;
+  let http: HttpServer | null = null;
   const app = Fastify({
     bodyLimit,
-    requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     forceCloseConnections: 'idle',
-    clientErrorHandler(error, socket) {
-      if (!socket.writable) return void socket.destroy();
-      const body = JSON.stringify(new PlexusError('bad_request', { reason: error.message }));
-      const head = `HTTP/1.1 400 ${STATUS_CODES[400]}\r\nContent-Type: application/json\r\nConnection: close\r\n`;
-      socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    serverFactory(handler) {
+      http = new HttpServer(handler, serving);
+      return http.server;
     },
+    clientErrorHandler: ({ message }, socket) => refuse(socket, new PlexusError('bad_request', { reason: message })),
   }).withTypeProvider<TypeBoxTypeProvider>();
   const metrics = createMetrics(ports.stats, ports.readiness, ports.node);
 
@@ -74,6 +84,7 @@ export async function createAdmin(ports: AdminPorts, config: AdminConfig): Promi
   });
   await app.register(healthRoutes(ports.readiness));
   await app.register(metricsRoute(metrics));
+  await app.register(pageRoutes());
   const api = { prefix: '/api/v1' };
   await app.register(nodeRoutes(ports), api);
   await app.register(clientRoutes(ports.clients), api);
@@ -83,15 +94,25 @@ export async function createAdmin(ports: AdminPorts, config: AdminConfig): Promi
   app.addHook('onClose', async () => metrics.stop());
   await app.ready();
 
+  const connections = http!;
+  const upgrades = serveWebSockets(connections, checkHost, serving.webSocket);
+  let closed: Promise<void> | null = null;
+  // Ends only when the last WebSocket is gone.
+  const close = (): Promise<void> => {
+    upgrades.stop();
+    closed ??= app.close();
+    return closed;
+  };
   return {
     listen: () => listen(app, config.host, config.httpPort),
-    drain: async () => {
-      await app.close();
+    async drain() {
+      void close();
+      await connections.drain();
     },
-    stop: async () => {
-      const closed = app.close();
-      app.server.closeAllConnections();
-      await closed;
+    async stop() {
+      const gone = close();
+      connections.closeAll();
+      await gone;
     },
     inject: app.inject.bind(app) as FastifyInstance['inject'],
   };
@@ -101,7 +122,7 @@ type App = Pick<FastifyInstance, 'listen' | 'server'>;
 
 async function listen(app: App, host: string, port: number): Promise<number> {
   try {
-    await app.listen({ host, port });
+    await app.listen({ host, port, backlog: LISTEN_BACKLOG });
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const details = { host, port, key: 'httpPort' };

@@ -38,12 +38,12 @@ export class Admission {
   admit(connection: Connection, packet: ConnectPacket): void {
     const properties = packet.properties;
     if (properties.authenticationMethod !== undefined) {
-      this.#refuse(connection, 'bad_authentication_method');
+      this.#refuse(connection, 'bad_authentication_method', packet);
       return;
     }
     // [MQTT-3.1.3-8] of 3.1.1: without an id there is nothing to keep a session under.
     if (packet.clientId === '' && packet.version === 4 && !packet.cleanStart) {
-      this.#refuse(connection, 'client_id_not_valid');
+      this.#refuse(connection, 'client_id_not_valid', packet);
       return;
     }
     const wanted = (): boolean => !connection.closed;
@@ -59,7 +59,7 @@ export class Admission {
       (answer) => connection.resumeDecoding(() => this.#decide(connection, packet, answer)),
       (error: unknown) => {
         this.#context.log.error({ err: error }, 'fault while checking credentials');
-        this.#refuse(connection, 'internal_error');
+        this.#refuse(connection, 'internal_error', packet);
       },
     );
   }
@@ -69,15 +69,15 @@ export class Admission {
     this.#context.log.debug({ reason, detail: error.message, remoteAddress: connection.remoteAddress }, 'bad CONNECT');
     // A CONNACK answers a CONNECT; to anything else a broker has nothing to say [MQTT-3.1.0-1], [MQTT-3.1.4-1].
     if (!connection.decoder.connectSeen) connection.refuse(reason, null);
-    else this.#refuse(connection, reason);
+    else this.#refuse(connection, reason, null);
   }
 
   #decide(connection: Connection, packet: ConnectPacket, result: AuthResult): void {
     if (connection.closed) return;
-    if (typeof result === 'string') this.#refuse(connection, result);
-    else if (this.draining) this.#refuse(connection, 'server_shutting_down');
+    if (typeof result === 'string') this.#refuse(connection, result, packet);
+    else if (this.draining) this.#refuse(connection, 'server_shutting_down', packet);
     // A will is a publish of the client, though a late one: nobody but the node publishes on topics that begin with `$`.
-    else if (packet.will?.topic.startsWith('$') === true) this.#refuse(connection, 'not_authorized');
+    else if (packet.will?.topic.startsWith('$') === true) this.#refuse(connection, 'not_authorized', packet);
     else this.#welcome(connection, packet, result);
   }
 
@@ -91,13 +91,16 @@ export class Admission {
     const connack = (sessionPresent: boolean): Uint8Array =>
       encodeConnack(packet.version, { sessionPresent, reason: Reason.Success, properties });
     // [MQTT-3.1.2-24], before anything has changed.
-    if (connack(false).length > capabilities.maximumPacketBytes) {
+    if (
+      capabilities.maximumPacketBytes < Number.POSITIVE_INFINITY &&
+      connack(false).length > capabilities.maximumPacketBytes
+    ) {
       connection.refuse('packet_too_large', null);
       return;
     }
     const noRoom = earlier === null && this.#registry.count() >= this.#context.options.maxClients;
     if (noRoom || !this.#sessions.hasRoomFor(realm, clientId)) {
-      this.#refuseFull(connection);
+      this.#refuseFull(connection, packet);
       return;
     }
     // [MQTT-3.1.4-3]
@@ -168,20 +171,34 @@ export class Admission {
     return { will, publisher: clientId };
   }
 
-  #refuseFull(connection: Connection): void {
+  #refuseFull(connection: Connection, packet: ConnectPacket): void {
     const { serverReference } = this.#context.options;
-    if (serverReference === null || connection.decoder.version === 4) this.#refuse(connection, 'server_full');
-    else this.#refuse(connection, 'use_another_server', { serverReference });
+    if (serverReference === null || connection.decoder.version === 4) this.#refuse(connection, 'server_full', packet);
+    else this.#refuse(connection, 'use_another_server', packet, { serverReference });
   }
 
-  #refuse(connection: Connection, reason: CloseReason, properties: Properties = {}): void {
+  /** @param packet the CONNECT; null when it was too bad to be read */
+  #refuse(
+    connection: Connection,
+    reason: CloseReason,
+    packet: ConnectPacket | null,
+    properties: Properties = {},
+  ): void {
     const version = connection.decoder.version;
     const told = CLOSE_REASONS[reason].mqttReason ?? Reason.UnspecifiedError;
     // A CONNACK has another word for it than a DISCONNECT: MQTT 5.0 §3.2.2.2.
     const mqttReason = told === Reason.ServerShuttingDown ? Reason.ServerUnavailable : told;
     const sayable = version === 5 || connackCodeV4(mqttReason) !== null;
-    const packet = { sessionPresent: false, reason: mqttReason, properties };
-    connection.refuse(reason, sayable ? encodeConnack(version, packet) : null);
+    if (!sayable) {
+      connection.refuse(reason, null);
+      return;
+    }
+    // [MQTT-3.1.2-24], [MQTT-3.2.2-19]: with the properties if the client takes that much, else without.
+    const most = packet?.properties.maximumPacketSizeBytes ?? Number.POSITIVE_INFINITY;
+    const connack = [properties, {}]
+      .map((each) => encodeConnack(version, { sessionPresent: false, reason: mqttReason, properties: each }))
+      .find((bytes) => bytes.length <= most);
+    connection.refuse(reason, connack ?? null);
   }
 }
 

@@ -19,7 +19,7 @@ import { Realms } from './realm.ts';
 import type { RetainedStore } from './retained-store.ts';
 import type { SessionStore } from './session-store.ts';
 import { Sessions } from './sessions.ts';
-import type { Transport, TransportHandler } from './transport.ts';
+import type { Doorkeeper, Transport, TransportHandler } from './transport.ts';
 import { Wills } from './wills.ts';
 
 /** How often time is looked at: for time-outs, stalls, expiries and due wills. */
@@ -49,7 +49,7 @@ export interface BrokerParts {
 }
 
 /** The broker of a node: takes connections from listeners, and keeps their clients, sessions and wills in order. */
-export class Broker implements ConnectionOwner {
+export class Broker implements ConnectionOwner, Doorkeeper {
   readonly admission: Admission;
   readonly clients = new ClientRegistry();
   readonly sessions: Sessions;
@@ -113,11 +113,11 @@ export class Broker implements ConnectionOwner {
   }
 
   /** For listeners. */
-  accept = (transport: Transport, listener: string): TransportHandler | null => {
-    if (!this.#limiter.take(transport.remoteAddress, this.context.now())) {
-      this.#refuse('connection_rate_exceeded', transport);
-      return null;
-    }
+  accept = (transport: Transport, listener: string): TransportHandler | null =>
+    this.admits(transport.remoteAddress) ? this.acceptAdmitted(transport, listener) : null;
+
+  /** For listeners that have asked `admits` already, before a TLS handshake. */
+  acceptAdmitted = (transport: Transport, listener: string): TransportHandler => {
     // As many may be shaking hands as may be connected. An honest handshake is short, so when it is too many the oldest goes.
     if (this.#handshakes.size >= this.context.options.maxClients) {
       const [oldest] = this.#handshakes;
@@ -128,6 +128,17 @@ export class Broker implements ConnectionOwner {
     this.#handshakes.add(connection);
     return connection;
   };
+
+  admits(remoteAddress: string): boolean {
+    if (this.#limiter.take(remoteAddress, this.context.now())) return true;
+    this.refused('connection_rate_exceeded', remoteAddress);
+    return false;
+  }
+
+  refused(reason: CloseReason, remoteAddress: string, detail?: string): void {
+    this.counters.refuse(reason);
+    this.context.limitedLog.warn(`refused: ${reason}`, { reason, detail, remoteAddress }, 'connection refused');
+  }
 
   handshakeOver(connection: Connection): void {
     this.#handshakes.delete(connection);
@@ -206,14 +217,5 @@ export class Broker implements ConnectionOwner {
     else if (keepAliveMs > 0 && !connection.readingPaused && now - connection.lastInMs > keepAliveMs) {
       connection.close('keep_alive_timeout');
     } else outbound.checkStall(now, options.stallAfterMs);
-  }
-
-  #refuse(reason: CloseReason, transport: Transport): void {
-    this.counters.refuse(reason);
-    this.context.limitedLog.warn(
-      `refused: ${reason}`,
-      { reason, remoteAddress: transport.remoteAddress },
-      'connection refused',
-    );
   }
 }

@@ -1,4 +1,5 @@
 import { type CloseReason, type PacketError, Reason } from '@plexus/protocol';
+import { TransportFault } from './transport.ts';
 
 const BY_REASON: ReadonlyMap<number, CloseReason> = new Map<number, CloseReason>([
   [Reason.MalformedPacket, 'malformed_packet'],
@@ -20,6 +21,7 @@ export function closeReasonOf(error: PacketError): CloseReason {
 
 /** Why a transport closed that the client did not say goodbye on. */
 export function reasonOfLoss(error: Error | null): CloseReason {
+  if (error instanceof TransportFault) return error.reason;
   return (error as NodeJS.ErrnoException | null)?.syscall === 'write' ? 'write_failed' : 'client_gone';
 }
 

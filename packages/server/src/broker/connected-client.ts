@@ -1,11 +1,17 @@
 import {
   type ConnectPacket,
+  encodeAck,
   PacketError,
+  PacketType,
   type Properties,
   Reason,
   type ReasonPacket,
   type Will,
+  writeAck,
+  writeAckReason,
 } from '@plexus/protocol';
+import { Ack } from './ack-slots.ts';
+import { refusalText } from './close-reason.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
 import { Publisher } from './publisher.ts';
@@ -15,6 +21,12 @@ import { Subscriber } from './subscriber.ts';
 
 /** Most bytes of a packet around its reason string. */
 const REASON_OVERHEAD_BYTES = 16;
+
+const PACKET_TYPE = {
+  [Ack.Puback]: PacketType.Puback,
+  [Ack.Pubrec]: PacketType.Pubrec,
+  [Ack.Pubcomp]: PacketType.Pubcomp,
+} as const;
 
 /** What a client may do and has asked for, as its CONNECT and our CONNACK settled it. */
 export interface Capabilities {
@@ -119,6 +131,20 @@ export class ConnectedClient {
     if (expiryS !== undefined) {
       this.session.state.setExpiry(Math.min(expiryS, this.#context.options.maxSessionExpiryS));
     }
+  }
+
+  /** Sends an acknowledgement. A refusal says why, to a client that wants to know [MQTT-3.1.2-29]. */
+  acknowledge(ack: Ack, packetId: number, reason: number): void {
+    const type = PACKET_TYPE[ack];
+    const told = this.version === 5 ? reason : 0;
+    if (told >= Reason.UnspecifiedError && this.capabilities.requestProblemInformation) {
+      this.connection.send(encodeAck(5, type, packetId, told, this.explain(refusalText(told))));
+      return;
+    }
+    const { outbound } = this.connection;
+    const at = outbound.reserve(told === 0 ? 4 : 5);
+    if (told === 0) writeAck(outbound.chunk, at, type, packetId);
+    else writeAckReason(outbound.chunk, at, type, packetId, told);
   }
 
   /**

@@ -15,12 +15,10 @@ import {
   type SubscribePacket,
   type TopicTable,
   type UnsubscribePacket,
-  writeAck,
-  writeAckReason,
 } from '@plexus/protocol';
 import { Ack, type AckWriter } from './ack-slots.ts';
 import type { Admission } from './admission.ts';
-import { closeReasonOf, reasonOfLoss, refusalText, TAKES_NOTHING } from './close-reason.ts';
+import { closeReasonOf, reasonOfLoss, TAKES_NOTHING } from './close-reason.ts';
 import type { ConnectedClient } from './connected-client.ts';
 import type { BrokerContext } from './context.ts';
 import type { WaitingPublisher } from './flow-control.ts';
@@ -34,11 +32,6 @@ const CLOSE_GRACE_MS = 2000;
 /** Largest packet before a CONNECT was accepted: strangers are not given more memory than an honest CONNECT takes. */
 const MAX_CONNECT_BYTES = 128 * 1024;
 const PINGRESP = encodePingresp();
-const PACKET_TYPE = {
-  [Ack.Puback]: PacketType.Puback,
-  [Ack.Pubrec]: PacketType.Pubrec,
-  [Ack.Pubcomp]: PacketType.Pubcomp,
-} as const;
 
 /** What the connection tells the broker. */
 export interface ConnectionOwner {
@@ -205,7 +198,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     if (this.#closing) return;
     const isV4 = this.decoder.version === 4;
     if (isV4 && reason >= Reason.UnspecifiedError && ack !== Ack.Pubcomp) this.close('publish_refused');
-    else this.#sendAck(PACKET_TYPE[ack], packetId, isV4 ? 0 : reason);
+    else this.client!.acknowledge(ack, packetId, reason);
   }
 
   // ---- used by the broker
@@ -363,17 +356,6 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
 
   #endIfSent(): void {
     if (this.outbound.bytes === 0) this.transport.end(CLOSE_GRACE_MS);
-  }
-
-  #sendAck(type: number, packetId: number, reason: number): void {
-    if (reason >= Reason.UnspecifiedError && this.client?.capabilities.requestProblemInformation === true) {
-      // A refusal says why, to a client that wants to know [MQTT-3.1.2-29].
-      this.send(encodeAck(5, type, packetId, reason, this.client.explain(refusalText(reason))));
-      return;
-    }
-    const at = this.outbound.reserve(reason === 0 ? 4 : 5);
-    if (reason === 0) writeAck(this.outbound.chunk, at, type, packetId);
-    else writeAckReason(this.outbound.chunk, at, type, packetId, reason);
   }
 
   get #publishesWait(): boolean {

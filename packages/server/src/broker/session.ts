@@ -27,7 +27,7 @@ export interface SessionConnection {
   sendRelease(packetId: number): void;
   sendQos0(message: EncodedMessage, retain: boolean, identifiers: Uint8Array | null): void;
   /** Whether `sendQos0` would send the message rather than drop it. */
-  hasRoomForQos0(message: Message): boolean;
+  hasRoomForQos0(message: Message, identifiers: Uint8Array | null): boolean;
   /** @param identifiers subscription identifiers, as MQTT 5 properties */
   sendRun(run: PublishRun, identifiers: Uint8Array | null): void;
   close(reason: 'queue_full'): void;
@@ -341,7 +341,7 @@ export class Session implements Feeder {
     if (message === null || message === NOT_FOUND_YET) return true;
     const connection = this.connection!;
     const qos = message.qos < feed.qos ? message.qos : feed.qos;
-    if (qos === 0 ? !connection.hasRoomForQos0(message) : !this.hasRoomFor(message)) return false;
+    if (qos === 0 ? !connection.hasRoomForQos0(message, feed.identifiers) : !this.hasRoomFor(message)) return false;
     feed.advance();
     if (qos === 0) connection.sendQos0(new EncodedMessage(message), true, feed.identifiers);
     else this.deliver(message, { qos, retain: true, identifiers: feed.identifiers, share: null }, null);

@@ -64,7 +64,8 @@ export class ShareGroup extends TrieEntry {
         continue;
       }
       connected ??= member;
-      const hasRoom = qos === 0 ? session.connection.hasRoomForQos0(message) : session.hasRoomFor(message);
+      const hasRoom =
+        qos === 0 ? session.connection.hasRoomForQos0(message, member.identifiers) : session.hasRoomFor(message);
       if (!hasRoom) continue;
       if (session.state.queuedMessages === 0) return member;
       roomy ??= member;

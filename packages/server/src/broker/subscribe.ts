@@ -17,15 +17,23 @@ interface Verdict {
   readonly problem: string | null;
 }
 
+/** Filters looked at in one SUBSCRIBE, where a client may have fewer subscriptions than that. */
+const MAX_FILTERS_PER_PACKET = 5000;
+const NO_MORE: Verdict = { reason: Reason.QuotaExceeded, problem: 'no more subscriptions' };
+
 /** Handles a SUBSCRIBE. @returns the SUBACK; retained messages follow at the end of the turn */
 export function subscribe(context: BrokerContext, client: ConnectedClient, packet: SubscribePacket): Uint8Array {
   const subscriptionIdentifier = packet.properties.subscriptionIdentifiers?.[0];
-  const verdicts = packet.requests.map((request) =>
-    subscribeOne(
-      context,
-      client,
-      subscriptionIdentifier === undefined ? request : { ...request, subscriptionIdentifier },
-    ),
+  // One packet may name the same few filters a hundred thousand times; nobody waits for that.
+  const most = Math.max(MAX_FILTERS_PER_PACKET, context.options.maxSubscriptionsPerClient);
+  const verdicts = packet.requests.map((request, i) =>
+    i < most
+      ? subscribeOne(
+          context,
+          client,
+          subscriptionIdentifier === undefined ? request : { ...request, subscriptionIdentifier },
+        )
+      : NO_MORE,
   );
   return encodeSuback(client.version, {
     packetId: packet.packetId,
@@ -49,7 +57,7 @@ function subscribeOne(context: BrokerContext, { session }: ConnectedClient, requ
   if (!subscriptions.has(request.filter)) {
     const { maxSubscriptionsPerClient, maxSubscriptions } = context.options;
     const full = subscriptions.size >= maxSubscriptionsPerClient || context.realms.subscriptions >= maxSubscriptions;
-    if (full) return { reason: Reason.QuotaExceeded, problem: 'no more subscriptions' };
+    if (full) return NO_MORE;
   }
   const isNew = session.subscribe(request);
   // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]; none for shared subscriptions, MQTT 5.0 §4.8.2.

@@ -99,7 +99,7 @@ export class Subscriber implements SessionConnection {
     }
     const tailored = this.#tailors(message, identifiers);
     // Before an alias is used: the client learns it from a packet that must then go out.
-    if (tailored && !this.hasRoomForQos0(message)) {
+    if (tailored && !this.hasRoomForQos0(message, identifiers)) {
       this.#context.counters.drop('outbound_full', 1);
       return;
     }
@@ -109,8 +109,9 @@ export class Subscriber implements SessionConnection {
     this.#pushQos0(bytes, 0, bytes.length, 1);
   }
 
-  hasRoomForQos0(message: Message): boolean {
-    return this.#outbound.bytes + this.#sizeOf(message, 0, null) <= this.#context.options.outboundBufferBytes;
+  hasRoomForQos0(message: Message, identifiers: Uint8Array | null): boolean {
+    const bytes = this.#outbound.bytes + this.#sizeOf(message, 0, identifiers);
+    return bytes <= this.#context.options.outboundBufferBytes;
   }
 
   sendDelivery(delivery: Delivery, dup: boolean): void {

@@ -26,8 +26,29 @@ export function crossCheck(config: Config): Fault | null {
     if (low < high || (equalAllowed && low === high)) continue;
     return { key: smaller, given: low, allowed: `${equalAllowed ? 'at most' : 'less than'} ${larger} (${high})` };
   }
-  if (config.mqttPort !== 0 && config.mqttPort === config.httpPort) {
-    return { key: 'httpPort', given: config.httpPort, allowed: `another port than mqttPort (${config.mqttPort})` };
+  return samePort(config) ?? tlsFault(config);
+}
+
+const PORTS = ['mqttPort', 'mqttsPort', 'httpPort'] as const;
+
+function samePort(config: Config): Fault | null {
+  for (const [i, key] of PORTS.entries()) {
+    const port = config[key];
+    const other = PORTS.slice(0, i).find((earlier) => config[earlier] === port);
+    if (port === null || port === 0 || other === undefined) continue;
+    return { key, given: port, allowed: `another port than ${other} (${port})` };
   }
   return null;
+}
+
+function tlsFault(config: Config): Fault | null {
+  const user = config.mqttsPort !== null ? 'mqttsPort' : config.httpTls ? 'httpTls' : null;
+  if (user !== null) {
+    const missing = (['tlsCert', 'tlsKey'] as const).find((key) => config[key] === null);
+    return missing === undefined ? null : { key: missing, given: undefined, allowed: `a PEM file, needed by ${user}` };
+  }
+  // It would look as if something were protected.
+  const idle = (['tlsCert', 'tlsKey', 'tlsCa'] as const).find((key) => config[key] !== null);
+  if (idle === undefined) return null;
+  return { key: idle, given: config[idle], allowed: 'only with mqttsPort or httpTls, which are off' };
 }

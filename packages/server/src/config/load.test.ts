@@ -99,6 +99,13 @@ describe('errors name source, key, what was given and what is allowed', () => {
     expect(fault.allowed).toContain('outboundHighWaterBytes');
     expect(faultOf(() => load({ flags: { mqttPort: '8080' } })).key).toBe('httpPort');
     expect(load({ flags: { mqttPort: '0', httpPort: '0' } }).httpPort).toBe(0);
+    const tls = { tlsCert: 'c.pem', tlsKey: 'k.pem' };
+    expect(faultOf(() => load({ flags: { ...tls, mqttsPort: '1883' } })).key).toBe('mqttsPort');
+    expect(faultOf(() => load({ flags: { mqttsPort: '8883' } })).key).toBe('tlsCert');
+    expect(faultOf(() => load({ flags: { httpTls: true, tlsCert: 'c.pem' } })).key).toBe('tlsKey');
+    expect(faultOf(() => load({ flags: { tlsCa: 'ca.pem' } })).key).toBe('tlsCa');
+    expect(load({ flags: { ...tls, mqttsPort: '0' } })).toMatchObject({ mqttsPort: 0, httpTls: false, tlsCa: null });
+    expect(load({}).mqttsPort).toBeNull();
   });
 });
 

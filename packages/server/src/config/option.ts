@@ -25,7 +25,8 @@ type Rest<T> = Omit<Option<T>, 'kind' | 'values'>;
 // Builders, so that the table below them is typed without naming a type twice.
 export const string = <T extends string | null>(rest: Rest<T>): Option<T extends string ? string : string | null> =>
   ({ kind: 'string', ...rest }) as unknown as Option<T extends string ? string : string | null>;
-export const int = (rest: Rest<number>): Option<number> => ({ kind: 'int', ...rest });
+export const int = <T extends number | null>(rest: Rest<T>): Option<T extends number ? number : number | null> =>
+  ({ kind: 'int', ...rest }) as unknown as Option<T extends number ? number : number | null>;
 export const bool = (rest: Rest<boolean>): Option<boolean> => ({ kind: 'bool', ...rest });
 export const list = (rest: Rest<readonly string[]>): Option<readonly string[]> => ({ kind: 'list', ...rest });
 export const oneOf = <const V extends readonly string[]>(values: V, rest: Rest<V[number]>): Option<V[number]> => ({

@@ -35,7 +35,35 @@ export const OPTIONS = {
   }),
   host: string({ default: '127.0.0.1', check: notEmpty, help: 'Address that every listener binds to.' }),
   mqttPort: int({ default: 1883, ...PORT, help: 'MQTT over TCP; 0 picks a free port.' }),
-  httpPort: int({ default: 8080, ...PORT, help: 'API, health and metrics; 0 picks a free port.' }),
+  mqttsPort: int<number | null>({
+    default: null,
+    defaultText: 'off',
+    ...PORT,
+    help: 'MQTT over TLS, with tlsCert and tlsKey; 0 picks a free port.',
+  }),
+  httpPort: int({
+    default: 8080,
+    ...PORT,
+    help: 'API, health, metrics, and MQTT over WebSocket at `/mqtt`; 0 picks a free port.',
+  }),
+  httpTls: bool({ default: false, help: 'Whether the HTTP port speaks TLS, with tlsCert and tlsKey.' }),
+  tlsCert: string<string | null>({
+    default: null,
+    check: notEmpty,
+    help: 'PEM file: certificate of the TLS listeners, then those between it and its root. Read again when it changes.',
+  }),
+  tlsKey: string<string | null>({
+    default: null,
+    check: notEmpty,
+    help: 'PEM file: private key of tlsCert, not encrypted. Read again when it changes.',
+  }),
+  tlsCa: string<string | null>({
+    default: null,
+    check: notEmpty,
+    help:
+      'PEM file: authorities for client certificates. With it, the TLS listeners take only clients that have one. ' +
+      'Read again when it changes.',
+  }),
   httpHosts: list({
     default: [],
     help: 'Host names, beside loopback, under which the HTTP API answers. Guards against DNS rebinding.',
@@ -76,7 +104,7 @@ export const OPTIONS = {
     help: 'Largest MQTT packet taken from a client, header included.',
   }),
   maxTopicBytes: int({ default: 1024, unit: 'bytes', min: 1, max: 65_535, help: 'Longest topic or topic filter.' }),
-  maxTopicLevels: int({ default: 100, min: 1, max: 65_535, help: 'Most levels of a topic or topic filter.' }),
+  maxTopicLevels: int({ default: 100, min: 1, max: 1024, help: 'Most levels of a topic or topic filter.' }),
   maxSubscriptionsPerClient: int({ default: 1000, ...COUNT, help: 'Subscriptions of one session.' }),
   maxSubscriptions: int({ default: 1_000_000, ...COUNT, help: 'Subscriptions of all sessions together.' }),
   maxInFlight: int({

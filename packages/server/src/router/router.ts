@@ -43,6 +43,10 @@ export class Router implements MessageRouter {
   #retain(realm: Realm, message: Message): void {
     // [MQTT-3.3.1-6]: an empty payload takes the retained message away, and is not kept itself.
     if (message.payloadLength === 0) this.#retained.delete(realm.name, message.topic.name);
-    else if (!this.#retained.set(realm.name, message)) this.#counters.drop('retained_full', 1);
+    else if (!this.#retained.set(realm.name, message)) {
+      // What was there before is out of date either way [MQTT-3.3.1-5], [MQTT-3.3.1-7] of 3.1.1.
+      this.#retained.delete(realm.name, message.topic.name);
+      this.#counters.drop('retained_full', 1);
+    }
   }
 }

@@ -7,6 +7,7 @@ import { type PlexusNode, startNode } from '../node.ts';
 
 export interface RealNode extends AsyncDisposable {
   readonly node: PlexusNode;
+  readonly dataDir: string;
   readonly mqttPort: number;
   /** `mqtt://host:port` */
   readonly url: string;
@@ -24,6 +25,7 @@ export async function realNode(flags: Readonly<Record<string, string>> = {}): Pr
   const mqttPort = node.info.mqttPort!;
   return {
     node,
+    dataDir,
     mqttPort,
     url: `mqtt://127.0.0.1:${mqttPort}`,
     async [Symbol.asyncDispose]() {
