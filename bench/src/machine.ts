@@ -7,7 +7,7 @@ export function machine() {
     cores: cpus().length,
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
+    kernel: release().split('-')[0],
     node: process.versions.node,
   };
 }
