@@ -4,13 +4,8 @@ import type { Message } from './message.ts';
 /** A message as QoS 0 PUBLISH packets: encoded once for each wire form that somebody needs, then shared. */
 export class EncodedMessage {
   readonly message: Message;
-  /** By version and RETAIN flag. */
-  readonly #forms: [Uint8Array | null, Uint8Array | null, Uint8Array | null, Uint8Array | null] = [
-    null,
-    null,
-    null,
-    null,
-  ];
+  /** By version and RETAIN flag; null until the first is needed, which with QoS 1 and 2 is often never. */
+  #forms: (Uint8Array | undefined)[] | null = null;
 
   constructor(message: Message) {
     this.message = message;
@@ -18,8 +13,9 @@ export class EncodedMessage {
 
   bytes(version: ProtocolVersion, retain: boolean): Uint8Array {
     const index = (version === 5 ? 2 : 0) + (retain ? 1 : 0);
+    this.#forms ??= [undefined, undefined, undefined, undefined];
     const known = this.#forms[index];
-    if (known != null) return known;
+    if (known !== undefined) return known;
     const { topic, buffer, propertiesStart, propertiesEnd, propertiesLength, payloadStart, payloadEnd, payloadLength } =
       this.message;
     const out = Buffer.allocUnsafe(publishSize(version, topic.bytes.length, 0, propertiesLength, payloadLength));
