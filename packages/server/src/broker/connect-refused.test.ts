@@ -110,3 +110,11 @@ describe('a CONNECT that is refused', () => {
     expect(broker.registered('a')).toBeNull();
   });
 });
+
+describe('credentials that cannot be checked now', () => {
+  it('are refused so that the client may try again: 0x89, or 3 on 3.1.1', () => {
+    const broker = new TestBroker({ authenticator: { authenticate: () => 'server_busy' as const } });
+    expect(broker.connect('a').connackReason).toBe(0x89);
+    expect(broker.connect('b', { version: 4 }).connackReason).toBe(3);
+  });
+});
