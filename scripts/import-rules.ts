@@ -10,8 +10,8 @@ export const PACKAGE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   server: ['protocol'],
   dashboard: ['protocol', 'client'],
   cli: ['protocol', 'client', 'client-peer', 'server'],
-  // Over public interfaces only; the codec is how its generator speaks them.
-  bench: ['protocol'],
+  // Over public interfaces only; the codec is how its generator speaks them, and the store has one for programs.
+  bench: ['protocol', 'server'],
   sim: ['protocol', 'server'],
 };
 

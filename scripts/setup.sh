@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets up what is missing to run Plexus from this checkout: the npm packages, among them the pinned Node, and the pages.
-# With --tests also the programs that the tests compare and interoperate with. Quick and silent when nothing
-# is missing; safe to run again and again. Everything it says goes to stderr.
+# With --tests also the programs that the tests compare and interoperate with, with --bench also those that only the
+# benchmarks do. Quick and silent when nothing is missing; safe to run again and again. Everything it says goes to stderr.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
@@ -77,7 +77,7 @@ if [ "$(cat $pages_stamp_file 2>/dev/null)" != "$wanted" ]; then
   build_pages "$wanted" || say 'the pages could not be built: see above; everything else works without them'
 fi
 
-[ "${1:-}" = --tests ] || exit 0
+case ${1:-} in --tests | --bench) ;; *) exit 0 ;; esac
 
 # --- programs that only the tests and benchmarks use -------------------------------------------------
 
@@ -88,6 +88,8 @@ has_paho() {
   [ -e /usr/lib/python3/dist-packages/paho/mqtt/client.py ] ||
     { has python3 && python3 -c 'import paho.mqtt.client' 2>/dev/null; }
 }
+# Debian keeps the server outside every PATH.
+has_postgres() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
 missing=
 has nats-server || missing="$missing nats-server"
@@ -95,6 +97,7 @@ has mosquitto || missing="$missing mosquitto"
 { has mosquitto_pub && has mosquitto_sub; } || missing="$missing mosquitto-clients"
 { has chromium || has chromium-browser || has google-chrome; } || missing="$missing chromium"
 has_paho || missing="$missing python3-paho-mqtt"
+[ "$1" != --bench ] || has_postgres || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0
 
 cannot() {

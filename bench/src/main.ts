@@ -67,6 +67,7 @@ async function guarded(cell: Cell, work: () => Promise<void>): Promise<void> {
 }
 
 async function main(): Promise<number> {
+  if (process.argv[2] === '--store') return (await import('./store/main.ts')).storeBench(process.argv.slice(3));
   const options = readOptions(process.argv.slice(2));
   if (options.help) {
     process.stdout.write(help);

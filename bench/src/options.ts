@@ -17,6 +17,8 @@ export const help = `npm run bench -- [options]
   --strict          exit 1 when a bar is missed
   --write-docs      put the table into docs/performance.md
   --micro           the micro-benchmarks instead
+
+npm run bench -- --store [--only a,b] [--rounds N] [--measure-ms N] [--write-docs]: the event store instead
 `;
 
 export interface Options {

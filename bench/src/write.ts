@@ -4,8 +4,6 @@ import type { Machine } from './machine.ts';
 import type { Results } from './results.ts';
 
 const root = join(import.meta.dirname, '../..');
-const START = '<!-- bench:start -->';
-const END = '<!-- bench:end -->';
 
 /** Writes every sample to bench/results/latest.json. */
 export async function writeJson(results: Results, machine: Machine, settings: object): Promise<string> {
@@ -25,11 +23,13 @@ export async function writeDocs(table: string, machine: Machine): Promise<void> 
   await writeFile(file, replaceTable(await readFile(file, 'utf8'), table, machine));
 }
 
-export function replaceTable(text: string, table: string, machine: Machine): string {
-  const start = text.indexOf(START);
-  const end = text.indexOf(END);
-  if (start < 0 || end < start) throw new Error(`docs/performance.md lacks ${START} or ${END}`);
+/** @param what which of the page's tables: the marker around it */
+export function replaceTable(text: string, table: string, machine: Machine, what: 'bench' | 'store' = 'bench'): string {
+  const [first, last] = [`<!-- ${what}:start -->`, `<!-- ${what}:end -->`];
+  const start = text.indexOf(first);
+  const end = text.indexOf(last);
+  if (start < 0 || end < start) throw new Error(`docs/performance.md lacks ${first} or ${last}`);
   const { date, cores, processor, kernel, node } = machine;
   const where = `Measured ${date.slice(0, 10)} on ${cores} cores (${processor}), Linux ${kernel}, Node ${node}.`;
-  return `${text.slice(0, start)}${START}\n\n${where}\n\n${table}\n${text.slice(end)}`;
+  return `${text.slice(0, start)}${first}\n\n${where}\n\n${table}\n${text.slice(end)}`;
 }
