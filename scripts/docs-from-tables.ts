@@ -41,6 +41,7 @@ function valuesOf(option: Option<unknown>): string {
     case 'string':
       return 'text';
     case 'users':
+    case 'stores':
       return 'tables';
   }
 }
@@ -73,12 +74,20 @@ users:
   - name: ann
     passwordHash: scrypt$16384$8$5$…   # printed by: plexus passwd
     realm: plant
+stores:
+  - name: orders
+    realm: plant
 \`\`\`
 
 ${table(['file', 'flag, environment', 'default', 'values', ''], rows)}
 
 A user has \`name\` (1 to 200 bytes), \`passwordHash\` and \`realm\` (letters, digits, dots, dashes and underscores; default
 \`default\`).
+
+A store has \`name\` (1 to 200 bytes, with \`%\`, \`/\`, \`+\` and \`#\` percent-encoded; no other store of the node has it), \`realm\` (as for
+users), \`mode\` (\`single\`), \`readers\` (reader threads, 1 to 16; default: one fewer than there are processors, at least 1, at most
+4), \`timeoutMs\` (of one try of a request; default 5000) and \`queueBytes\` (default: \`storeQueueBytes\`). There are at most
+\`maxStores\`.
 
 Some go together: \`outboundLowWaterBytes\` is below \`outboundHighWaterBytes\`, \`stallAfterMs\` below \`writeTimeoutMs\`;
 \`maxPacketBytes\` is at most \`outboundBufferBytes\` and \`maxQueuedBytes\`, which is at most \`maxTotalQueuedBytes\`;

@@ -1,3 +1,6 @@
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { text } from 'node:stream/consumers';
 import { CommandError, type Io, UsageError } from './io.ts';
 
 export const DEFAULT_HTTP_URL = 'http://127.0.0.1:8080';
@@ -23,14 +26,27 @@ export class Api {
     await this.#request('DELETE', path);
   }
 
-  /** Every item of a listing, page after page. */
-  async all<T>(path: string, member: string, query: Readonly<Record<string, string | undefined>>): Promise<T[]> {
+  post<T>(path: string, body: unknown): Promise<T> {
+    const headers = { 'content-type': 'application/json' };
+    return this.#request('POST', path, { headers, body: JSON.stringify(body) }) as Promise<T>;
+  }
+
+  /**
+   * Every item of a listing, page after page.
+   * @param goesOnBy the member of the query that takes `next`
+   */
+  async all<T>(
+    path: string,
+    member: string,
+    query: Readonly<Record<string, string | undefined>>,
+    goesOnBy: 'cursor' | 'after' = 'cursor',
+  ): Promise<T[]> {
     const items: T[] = [];
     let cursor: string | null = null;
     do {
       const search = new URLSearchParams({ limit: String(PAGE_LIMIT) });
       for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, value);
-      if (cursor !== null) search.set('cursor', cursor);
+      if (cursor !== null) search.set(goesOnBy, cursor);
       const page: Record<string, unknown> = await this.get(`${path}?${search}`);
       items.push(...(page[member] as T[]));
       cursor = page.next as string | null;
@@ -38,20 +54,48 @@ export class Api {
     return items;
   }
 
-  async #request(method: string, path: string): Promise<unknown> {
+  /**
+   * An answer that is read as it comes: without end, or after a long time.
+   * @throws {CommandError} when it is no success, and from the iteration when it breaks off
+   */
+  stream(method: 'GET' | 'POST', path: string, accept: string, signal: AbortSignal): Promise<IncomingMessage> {
+    const url = new URL(this.#base + path);
+    return new Promise((resolve, reject) => {
+      const request = (url.protocol === 'https:' ? https : http).request(url, { method, headers: { accept }, signal });
+      request.once('error', (error) => reject(this.#noAnswer(error)));
+      request.once('response', (answer) => {
+        if (answer.statusCode === 200) return resolve(answer);
+        text(answer).then((body) => reject(this.#refused(body, answer.statusMessage ?? '')), reject);
+      });
+      request.end();
+    });
+  }
+
+  async #request(
+    method: string,
+    path: string,
+    init: { headers?: Record<string, string>; body?: string } = {},
+  ): Promise<unknown> {
     let answer: Response;
-    let text: string;
+    let body: string;
     try {
-      answer = await fetch(this.#base + path, { method, signal: AbortSignal.timeout(TIMEOUT_MS) });
-      text = await answer.text();
+      answer = await fetch(this.#base + path, { method, ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      body = await answer.text();
     } catch (error) {
-      const { cause, message } = error as Error;
-      const reason = cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : message;
-      throw new CommandError(`no answer from ${this.#base}: ${reason}`);
+      throw this.#noAnswer(error as Error);
     }
-    if (answer.ok) return text === '' ? null : parse(text, this.#base);
-    const { error } = parse(text, this.#base) as { error?: { code?: string; message?: string } };
-    throw new CommandError(`${error?.message ?? answer.statusText} (${error?.code ?? answer.status})`);
+    if (answer.ok) return body === '' ? null : parse(body, this.#base);
+    throw this.#refused(body, answer.statusText);
+  }
+
+  #noAnswer({ cause, message }: Error): CommandError {
+    const reason = cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : message;
+    return new CommandError(`no answer from ${this.#base}: ${reason}`);
+  }
+
+  #refused(body: string, status: string): CommandError {
+    const { error } = parse(body, this.#base) as { error?: { code?: string; message?: string } };
+    return new CommandError(`${error?.message ?? status} (${error?.code ?? 'no code'})`);
   }
 }
 

@@ -35,3 +35,21 @@ export function columns(head: readonly string[], rows: readonly (readonly string
     )
     .join('');
 }
+
+/** What others chose, as a client its id, must not steer the terminal of whoever lists it. */
+export function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (char) => `\\u${char.codePointAt(0)!.toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Until the person has had enough; what runs then ends without being a failure. */
+export function interruption(): { interrupted: Promise<void>; release: () => void } {
+  let onSignal = (): void => {};
+  const interrupted = new Promise<void>((resolve) => {
+    onSignal = resolve;
+    process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  });
+  return { interrupted, release: () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal) };
+}

@@ -5,6 +5,7 @@ import { passwdCommand } from './commands/passwd.ts';
 import { pubCommand } from './commands/pub.ts';
 import { startCommand } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
+import { storeCommand } from './commands/store.ts';
 import { subCommand } from './commands/sub.ts';
 import { type Io, UsageError } from './io.ts';
 import { version } from './version.ts';
@@ -27,6 +28,7 @@ async function build(args: readonly string[], io: Io): Promise<Command> {
     .addCommand(sessionsCommand(io))
     .addCommand(pubCommand(io))
     .addCommand(subCommand(io))
+    .addCommand(storeCommand(io))
     .addCommand(passwdCommand(io));
   settle(program, io);
   return program;

@@ -80,6 +80,12 @@ export const ERRORS = {
     retryable: false,
     message: 'Store {store} has no subscription {name}',
   },
+  consumer_not_found: {
+    httpStatus: 404,
+    mqttReason: null,
+    retryable: false,
+    message: 'Subscription {name} has no consumer {consumer}, or has let it go',
+  },
   wrong_expected_version: {
     httpStatus: 409,
     mqttReason: null,
@@ -138,7 +144,7 @@ export const ERRORS = {
     httpStatus: 503,
     mqttReason: Reason.ServerBusy,
     retryable: true,
-    message: 'Store {store} has as much to write as it may hold; again in {retryAfterMs} ms',
+    message: 'Store {store} has as much to do as it may hold; again in {retryAfterMs} ms',
   },
   store_unavailable: {
     httpStatus: 503,
@@ -368,6 +374,22 @@ export const CLOSE_REASONS = {
     mqttReason: Reason.QuotaExceeded,
     explanation:
       'Its packet was incomplete for longest when what is held of all incomplete packets passed maxIncompleteBytes.',
+  },
+  consumer_timeout: {
+    mqttReason: Reason.UnspecifiedError,
+    explanation: 'An event of a store subscription was not acknowledged in time; it goes to another consumer.',
+  },
+  consumer_overflow: {
+    mqttReason: Reason.QuotaExceeded,
+    explanation: 'The queue of a store subscription in front of the client is full, and its whenFull is error.',
+  },
+  subscription_ended: {
+    mqttReason: Reason.AdministrativeAction,
+    explanation: 'A store subscription that the client consumed was deleted, reset, or stopped by a consumer.',
+  },
+  subscription_failed: {
+    mqttReason: Reason.UnspecifiedError,
+    explanation: 'A store subscription that the client consumed could not be read on; the log says more.',
   },
   internal_error: { mqttReason: Reason.UnspecifiedError, explanation: 'A fault in the node; its log says more.' },
 } as const satisfies Record<string, CloseSpec>;

@@ -2,4 +2,5 @@
 export { type ConfigSources, loadConfig } from './config/load.ts';
 export { envOf, flagOf, type Option } from './config/option.ts';
 export { type Config, OPTIONS, type OptionKey } from './config/table.ts';
+export type { StoreConfig } from './config/stores.ts';
 export type { UserConfig } from './config/users.ts';

@@ -1,7 +1,17 @@
 export { loadConfig } from './config/load.ts';
 export { envOf, flagOf } from './config/option.ts';
 export { type Config, OPTIONS, type OptionKey } from './config.ts';
+export { verifyStoreFile } from './gateway/verify-store-file.ts';
 export type { NodeInfo } from './lib/data-dir.ts';
 export { createLogger, flushLog, type Logger } from './lib/log.ts';
 export { hashPassword, verifyPassword } from './lib/password.ts';
 export { type PlexusNode, startNode } from './node.ts';
+export type * from './store/append.ts';
+export type { NewEvent, StoredEvent } from './store/event.ts';
+export type * from './store/operations.ts';
+export { decodePage } from './store/page.ts';
+export type * from './store/query.ts';
+export type * from './store/reads.ts';
+export type * from './store/selector.ts';
+export type * from './store/store.ts';
+export type * from './store/subscription.ts';

@@ -15,13 +15,17 @@ import { MemorySessionStore } from './broker/memory-session-store.ts';
 import { SysTopics } from './broker/sys-topics.ts';
 import type { Listener } from './broker/transport.ts';
 import type { Config } from './config.ts';
+import { LocalWorkerRegistry } from './gateway/local-worker-registry.ts';
+import { NodeStores } from './gateway/stores.ts';
 import { type Clock, systemClock, type Timer } from './lib/clock.ts';
 import { DataDir, type NodeInfo } from './lib/data-dir.ts';
 import { Lifecycle, type LifecyclePart } from './lib/lifecycle.ts';
 import { type Logger, rateLimited } from './lib/log.ts';
-import { randomId } from './lib/random.ts';
+import { randomFraction, randomId } from './lib/random.ts';
 import { Turn } from './lib/turn.ts';
 import { Router } from './router/router.ts';
+import { StoreTopics } from './router/store-topics.ts';
+import type { Stores } from './store/store.ts';
 
 /** Connections that the system holds for us to accept: more than any burst that the rate limit lets through at once. */
 const LISTEN_BACKLOG = 4096;
@@ -35,6 +39,8 @@ const HTTP_CONNECTIONS = 4096;
 export interface PlexusNode {
   /** The content of `DATA_DIR/node.json`. */
   readonly info: NodeInfo;
+  /** The event stores, for programs in this process. */
+  readonly stores: Stores;
   /** Stops accepting, tells clients, sends what is on its way, stops; at the latest after `drainTimeoutMs`. Idempotent. */
   drain(): Promise<void>;
   /** Stops at once. Idempotent. */
@@ -44,7 +50,8 @@ export interface PlexusNode {
 /**
  * Builds a node from its configuration and starts it; resolves when every listener is up. This is the only place where
  * parts are made and joined.
- * @throws {PlexusError} config_invalid (TLS files), data_dir_locked, data_dir_unusable, address_in_use, address_unavailable; nothing is left running
+ * @throws {PlexusError} config_invalid (TLS files), data_dir_locked, data_dir_unusable, store_locked, store_damaged,
+ * store_newer, store_full, store_unavailable, address_in_use, address_unavailable; nothing is left running
  */
 export async function startNode(config: Config, { log }: { log: Logger }): Promise<PlexusNode> {
   // Before anything is taken or listens.
@@ -55,6 +62,7 @@ export async function startNode(config: Config, { log }: { log: Logger }): Promi
     await node.lifecycle.start();
     return {
       info: node.info,
+      stores: node.stores,
       drain: () => node.lifecycle.drain(config.drainTimeoutMs),
       stop: () => node.lifecycle.stop(),
     };
@@ -66,6 +74,7 @@ export async function startNode(config: Config, { log }: { log: Logger }): Promi
 
 interface Built {
   info: NodeInfo;
+  stores: Stores;
   lifecycle: Lifecycle;
 }
 
@@ -76,7 +85,9 @@ async function build(
   log: Logger,
 ): Promise<Built> {
   const clock = systemClock;
-  const broker = makeBroker(config, log);
+  const stores = makeStores(config, dataDir, log);
+  const broker = makeBroker(config, stores, log);
+  const storeTopics = new StoreTopics(broker.context);
   const tls = credentials === null ? null : tlsServing(config, credentials, broker);
   const info: NodeInfo = {
     nodeId: dataDir.nodeId,
@@ -89,12 +100,14 @@ async function build(
     peerAddresses: [],
   };
   const readiness = new NodeReadiness();
-  const ports = { ...brokerPorts(broker), node: description(info, clock), readiness, log };
+  const ports = { ...brokerPorts(broker), node: description(info, clock), readiness, stores, clock, log };
   const admin = await createAdmin(ports, config, httpServing(config, tls, broker));
 
   const lifecycle = new Lifecycle(clock, (part, error) => log.error({ err: error, part }, 'fault while stopping'));
   lifecycle.add('data directory', { stop: () => dataDir.close() });
+  lifecycle.add('stores', stores);
   lifecycle.add('broker', brokerPart(broker, clock, config.sysIntervalS));
+  lifecycle.add('store topics', { start: () => storeTopics.start(), stop: () => storeTopics.stop() });
   lifecycle.add('http', {
     start: async () => {
       info.httpPort = await admin.listen();
@@ -126,7 +139,7 @@ async function build(
       readiness.state = 'draining';
     },
   });
-  return { info, lifecycle };
+  return { info, stores, lifecycle };
 }
 
 function listenerPart(listener: Listener, onPort: (port: number) => void): LifecyclePart {
@@ -206,7 +219,21 @@ function brokerPart(broker: Broker, clock: Clock, sysIntervalS: number): Lifecyc
   };
 }
 
-function makeBroker(config: Config, log: Logger): Broker {
+function makeStores(config: Config, dataDir: DataDir, log: Logger): NodeStores {
+  return new NodeStores({
+    stores: config.stores,
+    dataDir: dataDir.path,
+    nodeId: dataDir.nodeId,
+    threads: config.storeThreads,
+    queueBytes: config.storeQueueBytes,
+    registry: new LocalWorkerRegistry(),
+    clock: systemClock,
+    random: randomFraction,
+    log,
+  });
+}
+
+function makeBroker(config: Config, stores: Stores, log: Logger): Broker {
   const clock = systemClock;
   const counters = new BrokerCounters();
   const queuedBytes = { total: 0 };
@@ -219,6 +246,7 @@ function makeBroker(config: Config, log: Logger): Broker {
       authenticator: new Users(config.users, config.allowAnonymous),
       retained,
       sessions: new MemorySessionStore(() => clock.wallMs()),
+      stores,
       counters,
       queuedBytes,
       newClientId: () => `plexus-${randomId(10)}`,

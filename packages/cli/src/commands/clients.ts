@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { Api } from '../api.ts';
-import { columns, type Io, write } from '../io.ts';
+import { columns, type Io, printable, write } from '../io.ts';
 import { urlHelp } from './status.ts';
 
 interface Client {
@@ -92,12 +92,4 @@ export function sessionsCommand(io: Io): Command {
       ]);
       return write(io.stdout, columns(head, rows));
     });
-}
-
-/** A client chooses its id: it must not steer the terminal of whoever lists it. */
-function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (char) => `\\u${char.codePointAt(0)!.toString(16).padStart(4, '0')}`,
-  );
 }

@@ -1,7 +1,7 @@
 import { topicFilterProblem } from '@plexus/protocol';
 import { Command } from 'commander';
 import type { IPublishPacket, MqttClient } from 'mqtt';
-import { CommandError, type Io, UsageError, write } from '../io.ts';
+import { CommandError, type Io, interruption, UsageError, write } from '../io.ts';
 import { type ConnectionFlags, connect, connectionOptions, lost, parseQos } from '../mqtt-connection.ts';
 
 interface Flags extends ConnectionFlags {
@@ -52,15 +52,6 @@ async function sub(flags: Flags, io: Io): Promise<void> {
     release();
     client.end(true);
   }
-}
-
-function interruption(): { interrupted: Promise<void>; release: () => void } {
-  let onSignal = (): void => {};
-  const interrupted = new Promise<void>((resolve) => {
-    onSignal = resolve;
-    process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  });
-  return { interrupted, release: () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal) };
 }
 
 /** Prints messages as they come; resolves when there were as many as asked for. */

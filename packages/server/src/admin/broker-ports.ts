@@ -96,7 +96,7 @@ function clientInfo(client: ConnectedClient): ClientInfo {
     queuedBytes: state.heldBytes,
     inFlight: state.inFlight,
     outboundBytes: connection.outbound.bytes,
-    subscriptions: state.subscriptions.size,
+    subscriptions: state.subscriptions.size + client.subscriber.storeSubscriptions,
   };
 }
 
@@ -121,7 +121,7 @@ function sessionInfo(session: Session): SessionInfo {
     realm: session.realm.name,
     clientId: session.clientId,
     connected: session.connection !== null,
-    subscriptions: state.subscriptions.size,
+    subscriptions: state.subscriptions.size + (session.connection?.storeSubscriptions ?? 0),
     queuedMessages: state.queuedMessages,
     queuedBytes: state.heldBytes,
     inFlight: state.inFlight,

@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { BrokerStats, NodeDescription, Readiness, Stats } from './ports.ts';
+import type { AdminPorts, BrokerStats } from './ports.ts';
+import { StoreMetrics } from './store-metrics.ts';
 
 type Value = number | readonly number[] | Readonly<Record<string, number>>;
 
@@ -78,8 +79,11 @@ export interface Metrics {
   stop(): void;
 }
 
+type MetricsPorts = Pick<AdminPorts, 'stats' | 'readiness' | 'node' | 'stores' | 'clock'>;
+
 /** Reads the broker's numbers when somebody asks; counting itself knows nothing of Prometheus. */
-export function createMetrics(stats: Stats, readiness: Readiness, node: { describe(): NodeDescription }): Metrics {
+export function createMetrics(ports: MetricsPorts): Metrics {
+  const { stats, readiness, node } = ports;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const stopDelay = addEventLoopDelay(registry);
@@ -104,10 +108,12 @@ export function createMetrics(stats: Stats, readiness: Readiness, node: { descri
     labelNames: ['version', 'node_id'],
     registers: [registry],
   });
+  const stores = new StoreMetrics(registry, ports.stores, ports.clock);
 
   return {
     contentType: registry.contentType,
-    text() {
+    async text() {
+      await stores.update();
       const snapshot = stats.snapshot();
       for (const { row, metric } of metrics) write(metric, row.read(snapshot));
       ready.set(readiness.unmet().length === 0 ? 1 : 0);

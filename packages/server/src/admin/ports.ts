@@ -1,5 +1,7 @@
 /** What the HTTP API needs from the rest of the node. `node.ts` passes the implementations in. */
 import type { Properties, Qos } from '@plexus/protocol';
+import type { Clock } from '../lib/clock.ts';
+import type { Stores } from '../store/store.ts';
 import type { BrokerStats, ClientInfo, NodeDescription, SessionInfo } from './schemas.ts';
 
 export type { BrokerStats, ClientInfo, NodeDescription, SessionInfo } from './schemas.ts';
@@ -75,5 +77,7 @@ export interface AdminPorts {
   publisher: Publisher;
   stats: Stats;
   readiness: Readiness;
+  stores: Stores;
+  clock: Clock;
   log: AdminLog;
 }

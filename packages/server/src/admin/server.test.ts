@@ -2,6 +2,8 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { PlexusError } from '@plexus/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../lib/clock.ts';
+import { testStores } from '../testing/test-store.ts';
 import type { AdminPorts, BrokerStats, ClientInfo, OutsideMessage } from './ports.ts';
 import { type Admin, createAdmin } from './server.ts';
 
@@ -115,6 +117,8 @@ beforeEach(async () => {
     },
     stats: { snapshot: () => stats },
     readiness: { unmet: () => unmet },
+    stores: testStores(),
+    clock: systemClock,
     log: { error: (details) => calls.push(details) },
   };
   admin = await createAdmin(ports, config);
@@ -155,6 +159,15 @@ describe('health and metrics', () => {
     }
     expect(text).toContain('plexus_event_loop_delay_seconds{quantile="0.99"}');
     expect(text).toContain('process_resident_memory_bytes');
+  });
+
+  it('describes every route that it has, except those for people', async () => {
+    const { body } = await get('/openapi.json');
+    const described = Object.entries(body.paths as Record<string, object>).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),
+    );
+    const hidden = ['GET /', 'GET /assets/:name', 'GET /openapi.json'];
+    expect(admin.routes.toSorted()).toEqual([...described, ...hidden].toSorted());
   });
 
   it('describes itself', async () => {
@@ -338,5 +351,7 @@ async function portsOf(): Promise<Omit<AdminPorts, 'log'>> {
     publisher: { publish: async () => ({ outcome: 'accepted', matched: 0 }) },
     stats: { snapshot: () => stats },
     readiness: { unmet: () => [] },
+    stores: testStores(),
+    clock: systemClock,
   };
 }

@@ -6,13 +6,16 @@ import type { Config } from '../config.ts';
 import { asPlexusError } from './error-answer.ts';
 import { createHostRule } from './host-rule.ts';
 import { HttpServer, type HttpServerOptions, refuse } from './http-server.ts';
+import { LongAnswers } from './long-answers.ts';
 import { createMetrics } from './metrics.ts';
 import type { AdminPorts } from './ports.ts';
+import { PullConsumers } from './pull-consumers.ts';
 import { clientRoutes, sessionRoutes } from './routes/clients.ts';
 import { healthRoutes, metricsRoute } from './routes/health.ts';
 import { nodeRoutes } from './routes/node.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { publishRoutes } from './routes/publish.ts';
+import { storeRoutes } from './routes/stores.ts';
 import { serveWebSockets, type WebSocketServing } from './upgrade.ts';
 import { validatorCompiler } from './validator.ts';
 
@@ -38,6 +41,8 @@ export interface Admin {
   stop(): Promise<void>;
   /** A request without a socket, for tests. */
   readonly inject: FastifyInstance['inject'];
+  /** Every route that there is, as `GET /api/v1/clients/:realm/:clientId`. */
+  readonly routes: readonly string[];
 }
 
 /** Connections that the system holds for us to accept: WebSockets of clients come in bursts. */
@@ -62,7 +67,7 @@ export async function createAdmin(ports: AdminPorts, config: AdminConfig, servin
     },
     clientErrorHandler: ({ message }, socket) => refuse(socket, new PlexusError('bad_request', { reason: message })),
   }).withTypeProvider<TypeBoxTypeProvider>();
-  const metrics = createMetrics(ports.stats, ports.readiness, ports.node);
+  const metrics = createMetrics(ports);
 
   app.setValidatorCompiler(validatorCompiler);
   // A page elsewhere can send text/plain without asking first; we want JSON alone.
@@ -75,9 +80,17 @@ export async function createAdmin(ports: AdminPorts, config: AdminConfig, servin
     throw new PlexusError('not_found', { path: `${method} ${url.split('?')[0]}` });
   });
   const checkHost = createHostRule(config.httpHosts);
-  app.addHook('onRequest', async ({ headers, routeOptions }) => {
+  // With a callback: a promise for every request would be felt where there are many.
+  app.addHook('onRequest', ({ headers, routeOptions }, _reply, done) => {
     if (routeOptions.url?.startsWith('/health/') !== true) checkHost(headers);
+    done();
   });
+  const routes: string[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) if (one !== 'HEAD') routes.push(`${one} ${url}`);
+  });
+  const answers = new LongAnswers(ports.clock);
+  const pull = new PullConsumers(ports.clock);
 
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title: 'Plexus', version: ports.node.describe().version } },
@@ -90,6 +103,8 @@ export async function createAdmin(ports: AdminPorts, config: AdminConfig, servin
   await app.register(clientRoutes(ports.clients), api);
   await app.register(sessionRoutes(ports.sessions), api);
   await app.register(publishRoutes(ports.publisher, ports.clients, config), api);
+  const { stores, clock, log } = ports;
+  await app.register(storeRoutes({ stores, clock, log, answers, pull }), api);
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   app.addHook('onClose', async () => metrics.stop());
   await app.ready();
@@ -100,6 +115,8 @@ export async function createAdmin(ports: AdminPorts, config: AdminConfig, servin
   // Ends only when the last WebSocket is gone.
   const close = (): Promise<void> => {
     upgrades.stop();
+    answers.drain();
+    pull.drain();
     closed ??= app.close();
     return closed;
   };
@@ -115,6 +132,7 @@ export async function createAdmin(ports: AdminPorts, config: AdminConfig, servin
       await gone;
     },
     inject: app.inject.bind(app) as FastifyInstance['inject'],
+    routes,
   };
 }
 

@@ -2,6 +2,7 @@ import { type CloseReason, DEFAULT_TOPIC_LIMITS, type TopicLimits, TopicTable } 
 import type { Clock } from '../lib/clock.ts';
 import type { Logger, RateLimitedLog } from '../lib/log.ts';
 import type { Turn } from '../lib/turn.ts';
+import type { Stores } from '../store/store.ts';
 import { AddressLimiter } from './address-limiter.ts';
 import { Admission } from './admission.ts';
 import { ChunkPool } from './chunk-pool.ts';
@@ -10,6 +11,7 @@ import type { ConnectedClient } from './connected-client.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import type { BrokerContext, ByteAccount } from './context.ts';
 import type { BrokerCounters } from './counters.ts';
+import { EventMessages } from './event-message.ts';
 import { FeedScheduler } from './feed-scheduler.ts';
 import { FlowControl } from './flow-control.ts';
 import { IncompletePackets } from './incomplete-packets.ts';
@@ -40,6 +42,7 @@ export interface BrokerParts {
   readonly authenticator: Authenticator;
   readonly retained: RetainedStore;
   readonly sessions: SessionStore;
+  readonly stores: Stores;
   readonly counters: BrokerCounters;
   /** Shared with local delivery. */
   readonly queuedBytes: ByteAccount;
@@ -97,6 +100,8 @@ export class Broker implements ConnectionOwner, Doorkeeper {
       counters: parts.counters,
       realms: this.realms,
       retained: parts.retained,
+      stores: parts.stores,
+      eventMessages: new EventMessages(),
       router,
       authenticator: parts.authenticator,
       queuedBytes: parts.queuedBytes,
@@ -146,6 +151,7 @@ export class Broker implements ConnectionOwner, Doorkeeper {
 
   clientGone(client: ConnectedClient): void {
     this.clients.disconnected(client);
+    client.subscriber.leaveStores();
     const { session, will } = client;
     // Its own will must not go to the connection that is closing; and must be there before its session may end.
     session.detach();

@@ -93,8 +93,8 @@ export class ConnectedClient {
       maxPacketBytes: capabilities.maximumPacketBytes,
       topicAliasMaximum: capabilities.topicAliasMaximum,
     };
-    this.subscriber = new Subscriber(context, session, connection.outbound, limits, (reason) =>
-      connection.close(reason),
+    this.subscriber = new Subscriber(context, session, connection.outbound, limits, (reason, detail) =>
+      connection.close(reason, detail),
     );
   }
 

@@ -7,6 +7,7 @@ import {
   encodePingresp,
   PacketError,
   PacketType,
+  type Properties,
   type PublishView,
   Reason,
   type ReasonPacket,
@@ -122,7 +123,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
 
   onDrained(): void {
     if (this.#closing) this.#endIfSent();
-    else this.client?.session.pump();
+    else this.client?.subscriber.pump();
   }
 
   closeStalled(): void {
@@ -146,9 +147,9 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     else this.client!.publisher.publish(view);
   }
 
-  onPuback(packetId: number): void {
+  onPuback(packetId: number, reason: number, properties: Properties | null): void {
     this.client!.flushRun();
-    this.client!.subscriber.onPuback(packetId);
+    this.client!.subscriber.onPuback(packetId, reason, properties);
   }
 
   onPubrec(packetId: number, reason: number): void {

@@ -1,7 +1,9 @@
 import type { TopicLimits } from '@plexus/protocol';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger, RateLimitedLog } from '../lib/log.ts';
+import type { Stores } from '../store/store.ts';
 import type { BrokerCounters } from './counters.ts';
+import type { EventMessages } from './event-message.ts';
 import type { FeedScheduler } from './feed-scheduler.ts';
 import type { IncompletePackets } from './incomplete-packets.ts';
 import type { BrokerOptions } from './options.ts';
@@ -23,6 +25,8 @@ export interface BrokerContext extends OutboundContext {
   readonly counters: BrokerCounters;
   readonly realms: Realms;
   readonly retained: RetainedStore;
+  readonly stores: Stores;
+  readonly eventMessages: EventMessages;
   readonly router: MessageRouter;
   readonly authenticator: Authenticator;
   /** Bytes in the queues and windows of all sessions. */

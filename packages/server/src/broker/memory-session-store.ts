@@ -157,6 +157,12 @@ class MemorySession implements SessionState {
     delivery.message = null;
   }
 
+  lend(delivery: Delivery): void {
+    delivery.state = DeliveryState.AwaitPuback;
+    this.#window ??= new DeliveryWindow();
+    this.#window.add(delivery);
+  }
+
   unacknowledged(): Delivery[] {
     return this.#window === null ? [] : [...this.#window].sort((a, b) => a.sequence - b.sequence);
   }

@@ -1,5 +1,13 @@
-import { encodeUtf8, type RecentTopic, SubscriptionTrie, type TopicLimits, TopicTable } from '@plexus/protocol';
+import {
+  DEFAULT_TOPIC_LIMITS,
+  encodeUtf8,
+  type RecentTopic,
+  SubscriptionTrie,
+  type TopicLimits,
+  TopicTable,
+} from '@plexus/protocol';
 import { InterestStamps } from './interest-stamps.ts';
+import { LevelInterest } from './level-interest.ts';
 import { Route, Target } from './route.ts';
 import type { Session } from './session.ts';
 import { parseShare, ShareGroup } from './share-group.ts';
@@ -7,6 +15,7 @@ import type { Subscription } from './subscription.ts';
 
 /** Topics whose routes are kept, per realm. */
 const RECENT_TOPICS = 32_768;
+const EVENT_TOPICS = 4096;
 /** Targets of all kept routes together, per realm; past it they are forgotten and found again. */
 const MAX_CACHED_TARGETS = 500_000;
 
@@ -19,6 +28,10 @@ export class Realm {
   /** Messages of its clients and to them, since the start. */
   messagesIn = 0;
   messagesOut = 0;
+  /** Persistent subscriptions of stores that clients consume. */
+  storeSubscriptions = 0;
+  /** Which stores' events somebody wants live. */
+  readonly storeInterest = new LevelInterest('$store/');
   #trie = new SubscriptionTrie<Subscription | ShareGroup>();
   /** Shared subscriptions, by filter with `$share/{group}/`. */
   #groups = new Map<string, ShareGroup>();
@@ -26,22 +39,23 @@ export class Realm {
   #stamps = new InterestStamps();
   #cachedTargets = 0;
   #routesBuilt = 0;
+  /** Topics of events; null until somebody wants some. Apart, so that a store with many streams pushes out no topic of a client. */
+  #eventTopics: TopicTable | null = null;
 
   constructor(name: string, limits: TopicLimits) {
     this.name = name;
-    this.topics = new TopicTable(RECENT_TOPICS, limits, (topic) => {
-      this.#cachedTargets -= (topic.route as Route | null)?.size ?? 0;
-    });
+    this.topics = this.#table(RECENT_TOPICS, limits);
   }
 
   get subscriptions(): number {
-    return this.#subscriptions;
+    return this.#subscriptions + this.storeSubscriptions;
   }
 
   add(subscription: Subscription): void {
     const { filter } = subscription.request;
     const share = parseShare(filter);
     this.#subscriptions++;
+    this.storeInterest.add(share?.filter ?? filter);
     if (share === null) {
       this.#trie.add(filter, subscription);
       this.#stamps.changed(filter);
@@ -61,6 +75,7 @@ export class Realm {
     const { filter } = subscription.request;
     const share = parseShare(filter);
     this.#subscriptions--;
+    this.storeInterest.remove(share?.filter ?? filter);
     if (share === null) {
       this.#trie.remove(subscription);
       this.#stamps.changed(filter);
@@ -92,6 +107,13 @@ export class Realm {
     return this.topics.lookup(bytes, 0, bytes.length);
   }
 
+  /** A topic of an event: one of the node's own, which no client's limits bind. */
+  eventTopic(name: string): RecentTopic {
+    this.#eventTopics ??= this.#table(EVENT_TOPICS, DEFAULT_TOPIC_LIMITS);
+    const bytes = encodeUtf8(name);
+    return this.#eventTopics.lookup(bytes, 0, bytes.length);
+  }
+
   /** The local sessions that a message on `topic` goes to; found once and kept until a subscription changes it. */
   route(topic: RecentTopic): Route {
     const known = topic.route as Route | null;
@@ -108,10 +130,17 @@ export class Realm {
     this.#cachedTargets += route.size - (known?.size ?? 0);
     if (this.#cachedTargets > MAX_CACHED_TARGETS) {
       this.topics.forgetRoutes();
+      this.#eventTopics?.forgetRoutes();
       this.#cachedTargets = route.size;
     }
     topic.route = route;
     return route;
+  }
+
+  #table(capacity: number, limits: TopicLimits): TopicTable {
+    return new TopicTable(capacity, limits, (topic) => {
+      this.#cachedTargets -= (topic.route as Route | null)?.size ?? 0;
+    });
   }
 }
 

@@ -2,7 +2,7 @@ import { RecentTopic } from '@plexus/protocol';
 import { describe, expect, it } from 'vitest';
 import { request } from '../testing/packets.ts';
 import { Message } from './message.ts';
-import { DeliveryState, type DeliveryTerms, type SessionState, type SessionStore } from './session-store.ts';
+import { Delivery, DeliveryState, type DeliveryTerms, type SessionState, type SessionStore } from './session-store.ts';
 
 const terms = (qos: 1 | 2, retain: boolean): DeliveryTerms => ({ qos, retain, identifiers: null, share: null });
 
@@ -205,6 +205,23 @@ export function describeSessionStore(name: string, make: () => SessionStore): vo
       session.compact();
       expect(sent?.buffer.buffer.byteLength).toBeLessThan(1000);
       expect(Buffer.from(sent?.payload() ?? []).toString()).toBe('x'.repeat(10));
+    });
+
+    it('lends a packet id, which is in use until it is complete, to what it does not keep', () => {
+      const session = filled('1', '2');
+      const lent = new Delivery(message('event'), terms(1, false), 0);
+      const first = session.send();
+      const before = [session.heldBytes, session.queuedMessages, session.undelivered];
+      session.lend(lent);
+      lent.message = null;
+      expect([session.heldBytes, session.queuedMessages, session.undelivered]).toEqual(before);
+      expect([lent.state, session.inFlight]).toEqual([DeliveryState.AwaitPuback, 2]);
+      const second = session.send();
+      expect(new Set([first.packetId, lent.packetId, second.packetId]).size).toBe(3);
+      expect(session.find(lent.packetId)).toBe(lent);
+      session.complete(lent);
+      expect(session.find(lent.packetId)).toBeNull();
+      expect(session.unacknowledged()).toEqual([first, second]);
     });
 
     it('counts what the client does not have yet', () => {

@@ -106,6 +106,11 @@ export interface SessionState {
   release(delivery: Delivery): void;
   /** PUBACK or PUBCOMP came, or a PUBREC with an error: the packet id is free again. */
   complete(delivery: Delivery): void;
+  /**
+   * Gives a packet id that is free to something sent at QoS 1 that the session does not keep: it is found and counted as in flight until
+   * `complete`, by a connection that completes it before it goes. Its `message` must be null after sending.
+   */
+  lend(delivery: Delivery): void;
   /** All in flight, in the order of sending, for the retry on reconnect [MQTT-4.4.0-1]. */
   unacknowledged(): Delivery[];
 

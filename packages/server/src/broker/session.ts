@@ -17,8 +17,10 @@ import { Subscription } from './subscription.ts';
 
 /** What a session needs of the connection that serves it at the moment. */
 export interface SessionConnection {
-  /** The client's receive maximum, or ours if that is lower. */
+  /** The client's receive maximum, or ours if that is lower; less the places that others on the connection have taken. */
   readonly window: number;
+  /** Persistent subscriptions of stores that it consumes, beside what the session keeps. */
+  readonly storeSubscriptions: number;
   /** Whether more QoS 1 and 2 may be written now; else they wait in the queue until it drains. */
   readonly hasRoom: boolean;
   /** Whether the client takes a packet of this message [MQTT-3.1.2-24]. */
@@ -69,6 +71,11 @@ export class Session implements Feeder {
 
   get clientId(): string {
     return this.state.clientId;
+  }
+
+  /** Messages of the session that are sent on this connection and not yet acknowledged to the end. */
+  get outstanding(): number {
+    return this.#outstanding;
   }
 
   /** @returns whether the subscription is new */

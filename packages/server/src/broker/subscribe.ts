@@ -10,16 +10,11 @@ import {
 } from '@plexus/protocol';
 import type { ConnectedClient } from './connected-client.ts';
 import type { BrokerContext } from './context.ts';
-
-/** What became of one filter: the reason code, and for a refusal the words. */
-interface Verdict {
-  readonly reason: number;
-  readonly problem: string | null;
-}
+import { isStoreSubscription, storeSubscribe } from './store-subscribe.ts';
+import { granted, NO_MORE, refused, type Verdict } from './verdict.ts';
 
 /** Filters looked at in one SUBSCRIBE, where a client may have fewer subscriptions than that. */
 const MAX_FILTERS_PER_PACKET = 5000;
-const NO_MORE: Verdict = { reason: Reason.QuotaExceeded, problem: 'no more subscriptions' };
 
 /** Handles a SUBSCRIBE. @returns the SUBACK; retained messages follow at the end of the turn */
 export function subscribe(context: BrokerContext, client: ConnectedClient, packet: SubscribePacket): Uint8Array {
@@ -45,25 +40,29 @@ export function subscribe(context: BrokerContext, client: ConnectedClient, packe
 /** Handles an UNSUBSCRIBE. @returns the UNSUBACK */
 export function unsubscribe(client: ConnectedClient, packet: UnsubscribePacket): Uint8Array {
   const reasons = packet.filters.map((filter) =>
-    client.session.unsubscribe(filter) ? Reason.Success : Reason.NoSubscriptionExisted,
+    client.subscriber.detachStore(filter) || client.session.unsubscribe(filter)
+      ? Reason.Success
+      : Reason.NoSubscriptionExisted,
   );
   return encodeUnsuback(client.version, { packetId: packet.packetId, reasons, properties: {} });
 }
 
-function subscribeOne(context: BrokerContext, { session }: ConnectedClient, request: SubscribeRequest): Verdict {
+function subscribeOne(context: BrokerContext, client: ConnectedClient, request: SubscribeRequest): Verdict {
   const problem = topicFilterProblem(request.filter, context.topicLimits);
-  if (problem !== null) return { reason: Reason.TopicFilterInvalid, problem: `topic filter ${problem}` };
+  if (problem !== null) return refused(Reason.TopicFilterInvalid, `topic filter ${problem}`);
+  const { session, subscriber } = client;
   const { subscriptions } = session.state;
-  if (!subscriptions.has(request.filter)) {
+  if (!subscriptions.has(request.filter) && !subscriber.consumes(request.filter)) {
     const { maxSubscriptionsPerClient, maxSubscriptions } = context.options;
-    const full = subscriptions.size >= maxSubscriptionsPerClient || context.realms.subscriptions >= maxSubscriptions;
-    if (full) return NO_MORE;
+    const count = subscriptions.size + subscriber.storeSubscriptions;
+    if (count >= maxSubscriptionsPerClient || context.realms.subscriptions >= maxSubscriptions) return NO_MORE;
   }
+  if (isStoreSubscription(request.filter)) return storeSubscribe(client, request);
   const isNew = session.subscribe(request);
   // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]; none for shared subscriptions, MQTT 5.0 §4.8.2.
   const wantsRetained = request.retainHandling === 0 || (request.retainHandling === 1 && isNew);
   if (wantsRetained && !request.filter.startsWith('$share/')) session.feedRetained(request);
-  return { reason: request.qos, problem: null };
+  return granted(request.qos);
 }
 
 /** The first refusal in words, for a client that wants to know [MQTT-3.1.2-29]. */

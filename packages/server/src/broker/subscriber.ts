@@ -1,6 +1,8 @@
 import {
+  type CloseReason,
   PacketError,
   PacketType,
+  type Properties,
   publishSize,
   Reason,
   writeAck,
@@ -9,11 +11,13 @@ import {
 } from '@plexus/protocol';
 import type { BrokerContext } from './context.ts';
 import type { EncodedMessage } from './encoded-message.ts';
+import { EventDelivery } from './event-delivery.ts';
 import type { Message } from './message.ts';
 import { type Outbound, SHARE_FROM_BYTES } from './outbound.ts';
 import { PublishRun } from './publish-run.ts';
 import type { Session, SessionConnection } from './session.ts';
 import { type Delivery, DeliveryState } from './session-store.ts';
+import { StoreConsumers } from './store-consumers.ts';
 import { tailoredPacket } from './tailored-packet.ts';
 import { TopicAliases } from './topic-aliases.ts';
 
@@ -33,7 +37,8 @@ export interface ReceiverLimits {
 
 /** The subscribing half of a connection: PUBLISH packets out, acknowledgements in. */
 export class Subscriber implements SessionConnection {
-  readonly window: number;
+  /** Lower of the client's receive maximum and ours, for all that is sent at QoS 1 and 2 together. */
+  readonly limit: number;
   messages = 0;
   readonly #context: BrokerContext;
   readonly #session: Session;
@@ -42,23 +47,30 @@ export class Subscriber implements SessionConnection {
   readonly #maxPacketBytes: number;
   /** null: the client wants none. */
   readonly #aliases: TopicAliases | null;
-  readonly #close: (reason: 'queue_full') => void;
+  readonly #close: (reason: CloseReason, detail?: string) => void;
+  /** null: it has never consumed from a store. */
+  #consumers: StoreConsumers | null = null;
 
   constructor(
     context: BrokerContext,
     session: Session,
     outbound: Outbound,
     limits: ReceiverLimits,
-    close: (reason: 'queue_full') => void,
+    close: (reason: CloseReason, detail?: string) => void,
   ) {
     this.#context = context;
     this.#session = session;
     this.#outbound = outbound;
     this.#version = limits.version;
-    this.window = limits.window;
+    this.limit = limits.window;
     this.#maxPacketBytes = limits.maxPacketBytes;
     this.#aliases = limits.topicAliasMaximum > 0 ? new TopicAliases(limits.topicAliasMaximum) : null;
     this.#close = close;
+  }
+
+  /** What the session may have under way: the rest is for events. */
+  get window(): number {
+    return this.#consumers === null ? this.limit : this.limit - this.#consumers.places;
   }
 
   get hasRoom(): boolean {
@@ -71,8 +83,39 @@ export class Subscriber implements SessionConnection {
     );
   }
 
-  close(reason: 'queue_full'): void {
-    this.#close(reason);
+  close(reason: CloseReason, detail?: string): void {
+    this.#close(reason, detail);
+  }
+
+  /** Sends what waits, of the session and of stores, as far as there is room. */
+  pump(): void {
+    this.#session.pump();
+    this.#consumers?.pump();
+  }
+
+  /** Made at the first subscription to a store. */
+  get consumers(): StoreConsumers {
+    this.#consumers ??= new StoreConsumers(this.#context, this.#session, this.#version, this);
+    return this.#consumers;
+  }
+
+  /** Whether it consumes the store subscription of that filter. */
+  consumes(filter: string): boolean {
+    return this.#consumers?.has(filter) ?? false;
+  }
+
+  get storeSubscriptions(): number {
+    return this.#consumers?.size ?? 0;
+  }
+
+  /** @returns whether it consumed that store subscription, by its filter */
+  detachStore(filter: string): boolean {
+    return this.#consumers?.detach(filter) ?? false;
+  }
+
+  /** The connection goes: what it had in hand goes to other consumers. */
+  leaveStores(): void {
+    this.#consumers?.close();
   }
 
   sendRun(run: PublishRun, identifiers: Uint8Array | null): void {
@@ -115,6 +158,53 @@ export class Subscriber implements SessionConnection {
   }
 
   sendDelivery(delivery: Delivery, dup: boolean): void {
+    this.#consumers?.sessionSent();
+    this.#sendDelivery(delivery, dup);
+  }
+
+  sendEvent(delivery: EventDelivery): void {
+    this.#sendDelivery(delivery, false);
+  }
+
+  sendRelease(packetId: number): void {
+    const at = this.#outbound.reserve(4);
+    writeAck(this.#outbound.chunk, at, PacketType.Pubrel, packetId);
+  }
+
+  onPuback(packetId: number, reason: number, properties: Properties | null): void {
+    const delivery = this.#session.state.find(packetId);
+    if (delivery === null) return;
+    this.#expect(delivery, DeliveryState.AwaitPuback, 'PUBACK');
+    if (delivery instanceof EventDelivery) {
+      this.#consumers!.answered(delivery, reason, properties?.reasonString ?? null);
+    } else this.#complete(delivery);
+  }
+
+  /** @returns whether the packet id is known; a PUBREL goes out if so */
+  onPubrec(packetId: number, reason: number): boolean {
+    const delivery = this.#session.state.find(packetId);
+    if (delivery === null) return false;
+    if (delivery.state !== DeliveryState.AwaitPubcomp) {
+      this.#expect(delivery, DeliveryState.AwaitPubrec, 'PUBREC');
+      if (reason >= Reason.UnspecifiedError) {
+        // [MQTT-4.3.3-4]: refused by the client, and so done with.
+        this.#complete(delivery);
+        return true;
+      }
+      this.#session.release(delivery);
+    }
+    this.sendRelease(packetId);
+    return true;
+  }
+
+  onPubcomp(packetId: number): void {
+    const delivery = this.#session.state.find(packetId);
+    if (delivery === null) return;
+    this.#expect(delivery, DeliveryState.AwaitPubcomp, 'PUBCOMP');
+    this.#complete(delivery);
+  }
+
+  #sendDelivery(delivery: Delivery, dup: boolean): void {
     const message = delivery.message!;
     const { qos, retain, identifiers } = delivery.terms;
     const flags = (dup ? 8 : 0) | (qos << 1) | (retain ? 1 : 0);
@@ -142,40 +232,9 @@ export class Subscriber implements SessionConnection {
     this.#sent(qos, size, 1);
   }
 
-  sendRelease(packetId: number): void {
-    const at = this.#outbound.reserve(4);
-    writeAck(this.#outbound.chunk, at, PacketType.Pubrel, packetId);
-  }
-
-  onPuback(packetId: number): void {
-    const delivery = this.#session.state.find(packetId);
-    if (delivery === null) return;
-    this.#expect(delivery, DeliveryState.AwaitPuback, 'PUBACK');
+  #complete(delivery: Delivery): void {
     this.#session.complete(delivery);
-  }
-
-  /** @returns whether the packet id is known; a PUBREL goes out if so */
-  onPubrec(packetId: number, reason: number): boolean {
-    const delivery = this.#session.state.find(packetId);
-    if (delivery === null) return false;
-    if (delivery.state !== DeliveryState.AwaitPubcomp) {
-      this.#expect(delivery, DeliveryState.AwaitPubrec, 'PUBREC');
-      if (reason >= Reason.UnspecifiedError) {
-        // [MQTT-4.3.3-4]: refused by the client, and so done with.
-        this.#session.complete(delivery);
-        return true;
-      }
-      this.#session.release(delivery);
-    }
-    this.sendRelease(packetId);
-    return true;
-  }
-
-  onPubcomp(packetId: number): void {
-    const delivery = this.#session.state.find(packetId);
-    if (delivery === null) return;
-    this.#expect(delivery, DeliveryState.AwaitPubcomp, 'PUBCOMP');
-    this.#session.complete(delivery);
+    this.#consumers?.pump();
   }
 
   #expect(delivery: Delivery, state: DeliveryState, packet: string): void {

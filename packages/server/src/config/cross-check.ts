@@ -26,7 +26,7 @@ export function crossCheck(config: Config): Fault | null {
     if (low < high || (equalAllowed && low === high)) continue;
     return { key: smaller, given: low, allowed: `${equalAllowed ? 'at most' : 'less than'} ${larger} (${high})` };
   }
-  return samePort(config) ?? tlsFault(config);
+  return samePort(config) ?? tlsFault(config) ?? tooManyStores(config);
 }
 
 const PORTS = ['mqttPort', 'mqttsPort', 'httpPort'] as const;
@@ -51,4 +51,9 @@ function tlsFault(config: Config): Fault | null {
   const idle = (['tlsCert', 'tlsKey', 'tlsCa'] as const).find((key) => config[key] !== null);
   if (idle === undefined) return null;
   return { key: idle, given: config[idle], allowed: 'only with mqttsPort or httpTls, which are off' };
+}
+
+function tooManyStores({ stores, maxStores }: Config): Fault | null {
+  if (stores.length <= maxStores) return null;
+  return { key: 'stores', given: `${stores.length} stores`, allowed: `at most maxStores (${maxStores})` };
 }

@@ -160,3 +160,55 @@ describe('the table', () => {
     expect(envOf('maxSessionExpiryS')).toBe('PLEXUS_MAX_SESSION_EXPIRY_S');
   });
 });
+
+describe('stores', () => {
+  it('are one by default, none if the list is empty', () => {
+    expect(load({}).stores).toMatchObject([{ name: 'default', realm: 'default', mode: 'single', queueBytes: null }]);
+    expect(load({ file: 'stores: []' }).stores).toEqual([]);
+  });
+
+  it('have defaults for everything but the name', () => {
+    const { stores } = load({
+      file: 'stores: [{name: a/b}, {name: c, realm: plant, mode: single, readers: 2, timeoutMs: 9, queueBytes: 2000000}]',
+    });
+    expect(stores[0]).toMatchObject({
+      name: 'a/b',
+      realm: 'default',
+      mode: 'single',
+      timeoutMs: 5000,
+      queueBytes: null,
+    });
+    expect(stores[0]!.readers).toBeGreaterThanOrEqual(1);
+    expect(stores[0]!.readers).toBeLessThanOrEqual(4);
+    expect(stores[1]).toEqual({
+      name: 'c',
+      realm: 'plant',
+      mode: 'single',
+      readers: 2,
+      timeoutMs: 9,
+      queueBytes: 2_000_000,
+    });
+    expect(Object.isFrozen(stores)).toBe(true);
+  });
+
+  it.each([
+    ['stores: {}', 'stores'],
+    ['stores: [1]', 'stores[0]'],
+    ['stores: [{name: a, colour: red}]', 'stores[0].colour'],
+    ['stores: [{realm: a}]', 'stores[0].name'],
+    [`stores: [{name: ${'x'.repeat(201)}}]`, 'stores[0].name'],
+    ['stores: [{name: a}, {name: a, realm: other}]', 'stores[1].name'],
+    ['stores: [{name: a, realm: "/"}]', 'stores[0].realm'],
+    ['stores: [{name: a, mode: replicated}]', 'stores[0].mode'],
+    ['stores: [{name: a, readers: 0}]', 'stores[0].readers'],
+    ['stores: [{name: a, timeoutMs: 1.5}]', 'stores[0].timeoutMs'],
+    ['stores: [{name: a, queueBytes: 1}]', 'stores[0].queueBytes'],
+    ['stores: [{name: a}, {name: b}]\nmaxStores: 1', 'stores'],
+  ])('%s is refused', (file, key) => {
+    expect(faultOf(() => load({ file })).key).toBe(key);
+  });
+
+  it('are set in the file only', () => {
+    expect(faultOf(() => load({ env: { PLEXUS_STORES: 'a' } })).key).toBe('stores');
+  });
+});

@@ -18,7 +18,7 @@ export interface Option<T> {
   readonly help: string;
 }
 
-export type OptionKind = 'string' | 'int' | 'bool' | 'list' | 'enum' | 'users';
+export type OptionKind = 'string' | 'int' | 'bool' | 'list' | 'enum' | 'users' | 'stores';
 
 type Rest<T> = Omit<Option<T>, 'kind' | 'values'>;
 

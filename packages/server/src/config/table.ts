@@ -1,6 +1,7 @@
 import { isLoopback } from '../lib/host.ts';
 import { LOG_LEVELS } from '../lib/log.ts';
 import { bool, int, list, type Option, oneOf, string } from './option.ts';
+import { DEFAULT_STORES, STORE_THREADS, type StoreConfig } from './stores.ts';
 import type { UserConfig } from './users.ts';
 
 const KiB = 1024;
@@ -213,6 +214,27 @@ export const OPTIONS = {
     ...MS,
     min: 0,
     help: 'Time for a graceful stop, after which the rest is cut.',
+  }),
+  stores: {
+    kind: 'stores',
+    default: DEFAULT_STORES,
+    defaultText: 'one store `default` in realm `default`',
+    only: 'file',
+    help: 'Event stores of this node: a list of `{name, realm, mode, readers, timeoutMs, queueBytes}`; an empty list means none.',
+  } as Option<readonly StoreConfig[]>,
+  maxStores: int({ default: 64, min: 0, max: 1024, help: 'Most event stores that this node may have.' }),
+  storeThreads: int({
+    default: () => STORE_THREADS.default,
+    defaultText: 'one more than there are processors, at least 2, at most 16',
+    min: STORE_THREADS.min,
+    max: STORE_THREADS.max,
+    help: 'Most threads that all event stores of this node share.',
+  }),
+  storeQueueBytes: int({
+    default: 64 * MiB,
+    ...BYTES,
+    min: MiB,
+    help: 'Bytes that wait to be written to one event store; beyond it, appends are refused as overloaded.',
   }),
   users: {
     kind: 'users',

@@ -1,4 +1,5 @@
 import type { Option } from './option.ts';
+import { parseStores } from './stores.ts';
 import { parseUsers } from './users.ts';
 
 export interface Fault {
@@ -33,14 +34,16 @@ export function allowed(option: Option<unknown>): string {
       return `one of ${option.values!.join(', ')}`;
     case 'users':
       return 'a list of {name, passwordHash, realm}';
+    case 'stores':
+      return 'a list of {name, realm, mode, readers, timeoutMs, queueBytes}';
   }
 }
 
 /** A value as YAML gives it, typed. */
 export function parseValue(key: string, option: Option<unknown>, raw: unknown): Parsed {
-  if (option.kind === 'users') {
-    const users = parseUsers(raw);
-    return 'allowed' in users ? { fault: users } : { value: users };
+  if (option.kind === 'users' || option.kind === 'stores') {
+    const parsed = option.kind === 'users' ? parseUsers(raw) : parseStores(raw);
+    return 'allowed' in parsed ? { fault: parsed } : { value: parsed };
   }
   if (!hasKind(option, raw)) return { fault: { key, given: raw, allowed: allowed(option) } };
   const narrower = option.check?.(raw) ?? null;
@@ -61,6 +64,7 @@ function hasKind(option: Option<unknown>, raw: unknown): boolean {
     case 'enum':
       return typeof raw === 'string' && option.values!.includes(raw);
     case 'users':
+    case 'stores':
       return false;
   }
 }

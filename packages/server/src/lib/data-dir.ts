@@ -1,6 +1,7 @@
-import { chmodSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { PlexusError } from '@plexus/protocol';
+import { createWhole, OwnerLock } from './owner-lock.ts';
 import { randomId } from './random.ts';
 
 const LOCK_FILE = 'lock';
@@ -19,96 +20,10 @@ export interface NodeInfo {
   peerAddresses: string[];
 }
 
-/** A process, told apart from a later one with the same pid. */
-interface Owner {
-  pid: number;
-  /** Boot of the machine and start of the process in it; null where the system does not say. */
-  startedAt: string | null;
-}
-
-function startOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // proc(5): the command, field 2, is in parentheses and may contain anything; the start time is field 22.
-    const startTicks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return startTicks === undefined ? null : `${boot}/${startTicks}`;
-  } catch {
-    return null;
-  }
-}
-
-function isAlive(owner: Owner): boolean {
-  try {
-    process.kill(owner.pid, 0);
-  } catch (error) {
-    // EPERM: it lives, and belongs to someone else.
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
-  const startedAt = startOf(owner.pid);
-  return owner.startedAt === null || startedAt === null || startedAt === owner.startedAt;
-}
-
-function parseOwner(text: string): Owner | null {
-  try {
-    const { pid, startedAt } = JSON.parse(text) as Partial<Owner>;
-    if (!Number.isInteger(pid) || pid! < 1) return null;
-    return { pid: pid!, startedAt: typeof startedAt === 'string' ? startedAt : null };
-  } catch {
-    return null;
-  }
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-}
-
-/** @returns false if there is a file of that name already. The file appears whole or not at all. */
-function createWhole(path: string, content: string): boolean {
-  const temporary = `${path}.${randomId(8)}`;
-  writeFileSync(temporary, content, { mode: 0o600, flag: 'wx' });
-  try {
-    linkSync(temporary, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  } finally {
-    rmSync(temporary, { force: true });
-  }
-}
-
-/** Moves a lock of a dead process away. Of several processes that try, those that moved a live lock put it back. */
-function removeStale(path: string, stale: string): void {
-  const aside = `${path}.${randomId(8)}`;
-  try {
-    renameSync(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  const moved = readFileSync(aside, 'utf8');
-  if (moved !== stale) createWhole(path, moved);
-  rmSync(aside, { force: true });
-}
-
-function lock(dataDir: string): string {
-  const path = join(dataDir, LOCK_FILE);
-  const mine = JSON.stringify({ pid: process.pid, startedAt: startOf(process.pid), token: randomId(8) });
-  for (let attempt = 0; attempt < 10; attempt++) {
-    if (createWhole(path, mine)) return mine;
-    const text = readIfThere(path);
-    if (text === null) continue;
-    const owner = parseOwner(text);
-    if (owner !== null && isAlive(owner)) throw new PlexusError('data_dir_locked', { dataDir, pid: owner.pid });
-    removeStale(path, text);
-  }
-  throw new PlexusError('data_dir_locked', { dataDir, pid: null });
+function lock(dataDir: string): OwnerLock {
+  const lock = OwnerLock.take(join(dataDir, LOCK_FILE));
+  if (lock instanceof OwnerLock) return lock;
+  throw new PlexusError('data_dir_locked', { dataDir, pid: lock.pid });
 }
 
 function nodeIdIn(dataDir: string): string {
@@ -126,7 +41,7 @@ export class DataDir implements Disposable {
   readonly path: string;
   /** 128 random bits in hexadecimal, made once per directory. */
   readonly nodeId: string;
-  readonly #lock: string;
+  readonly #lock: OwnerLock;
   #closed = false;
 
   private constructor(path: string) {
@@ -172,8 +87,7 @@ export class DataDir implements Disposable {
     if (this.#closed) return;
     this.#closed = true;
     rmSync(join(this.path, NODE_INFO_FILE), { force: true });
-    const lockPath = join(this.path, LOCK_FILE);
-    if (readIfThere(lockPath) === this.#lock) rmSync(lockPath, { force: true });
+    this.#lock.release();
   }
 
   [Symbol.dispose](): void {

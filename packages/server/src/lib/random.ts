@@ -4,3 +4,8 @@ import { randomBytes } from 'node:crypto';
 export function randomId(bytes = 16): string {
   return randomBytes(bytes).toString('hex');
 }
+
+/** @returns a number in [0, 1), for spreading load: anybody may foresee it. */
+export function randomFraction(): number {
+  return Math.random();
+}

@@ -62,7 +62,9 @@ describe('a record', () => {
 
   it('takes any bytes under another content type, and names one for bytes without', () => {
     const bytes = Uint8Array.of(0, 255, 128);
-    expect(stored('a', { type: 't', data: bytes, contentType: 'image/png' })).toMatchObject({ contentType: 'image/png' });
+    expect(stored('a', { type: 't', data: bytes, contentType: 'image/png' })).toMatchObject({
+      contentType: 'image/png',
+    });
     const event = stored('a', { type: 't', data: bytes });
     expect(event.contentType).toBe('application/octet-stream');
     expect([...event.bytes]).toEqual([...bytes]);
@@ -74,6 +76,7 @@ describe('a record', () => {
     ['a type over 200 bytes when percent-encoded', { type: '/'.repeat(67) }],
     ['33 tags', { type: 't', tags: Array.from({ length: 33 }, (_, i) => `${i}`) }],
     ['a tag of 201 bytes', { type: 't', tags: ['x'.repeat(201)] }],
+    ['a tag with U+0000', { type: 't', tags: ['a\0b'] }],
     ['data that JSON cannot say', { type: 't', data: 1n }],
     ['JSON data under another content type', { type: 't', data: {}, contentType: 'text/plain' }],
     ['more than 1 MiB', { type: 't', data: 'x'.repeat(1024 * 1024) }],
@@ -85,6 +88,16 @@ describe('a record', () => {
   });
 });
 
-function pick({ id, stream, type, contentType, data, metadata, tags, correlationId, causationId }: ReturnType<typeof stored>) {
+function pick({
+  id,
+  stream,
+  type,
+  contentType,
+  data,
+  metadata,
+  tags,
+  correlationId,
+  causationId,
+}: ReturnType<typeof stored>) {
   return { id, stream, type, contentType, data, metadata, tags, correlationId, causationId };
 }

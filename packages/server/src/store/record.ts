@@ -86,7 +86,10 @@ function writeParts(sink: ByteSink, stream: string, event: NewEvent, ids: UuidV7
 }
 
 function writeText(sink: ByteSink, what: string, text: unknown, maxBytes: number): void {
-  if (typeof text !== 'string' || !text.isWellFormed()) throw refuse(`${what} must be a text`);
+  // U+0000 has no place in a text of MQTT [MQTT-1.5.4-2], and these texts go out as user properties.
+  if (typeof text !== 'string' || !text.isWellFormed() || text.includes('\0')) {
+    throw refuse(`${what} must be a text without U+0000`);
+  }
   const at = sink.reserve(1);
   const bytes = sink.utf8(text);
   if (bytes < MIN_TAG_BYTES || bytes > maxBytes) throw refuse(`${what} must have 1 to ${maxBytes} bytes`);
@@ -107,7 +110,8 @@ function writeData(sink: ByteSink, contentType: string, data: unknown): void {
   else throw refuse(`data must be bytes where contentType is ${contentType}`);
 }
 
-function jsonText(what: string, value: unknown): string {
+/** @throws {PlexusError} bad_request */
+export function jsonText(what: string, value: unknown): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(value);

@@ -101,6 +101,11 @@ export class RecordedEvent implements StoredEvent {
     return this.#data;
   }
 
+  /** Of the whole record, in bytes. */
+  get size(): number {
+    return this.#end - this.#start;
+  }
+
   /** The whole record; a view. */
   get record(): Buffer {
     return this.#buffer.subarray(this.#start, this.#end);

@@ -45,6 +45,20 @@ export const SUBSCRIPTION_DEFAULTS = {
 /** Why a persistent subscription is in the state it is in. `stopped`: a consumer refused an event with `stop`. */
 export type SubscriptionState = 'running' | 'paused' | 'stopped';
 
+/** What happened in a subscription since the node began. */
+export interface SubscriptionCounts {
+  /** Handed to consumers, repeats too. */
+  readonly delivered: number;
+  readonly acknowledged: number;
+  /** Refused with `retry`. */
+  readonly retried: number;
+  readonly parked: number;
+  /** Lost to a full queue, by policy. */
+  readonly dropped: number;
+  /** How often a queue has passed 80 %. */
+  readonly warnings: number;
+}
+
 export interface SubscriptionInfo {
   readonly definition: SubscriptionDefinition;
   readonly state: SubscriptionState;
@@ -59,6 +73,7 @@ export interface SubscriptionInfo {
   /** Age of the first event after the checkpoint; 0 when there is none. */
   readonly lagS: number;
   readonly createdUs: number;
+  readonly counts?: SubscriptionCounts;
 }
 
 /** An event that was given up on. */

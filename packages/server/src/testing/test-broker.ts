@@ -1,4 +1,4 @@
-import type { Qos } from '@plexus/protocol';
+import { PlexusError, type Qos } from '@plexus/protocol';
 import { Broker, SWEEP_MS } from '../broker/broker.ts';
 import type { ConnectedClient } from '../broker/connected-client.ts';
 import { BrokerCounters, type DropReason } from '../broker/counters.ts';
@@ -14,6 +14,8 @@ import { FakeClock } from '../lib/fake-clock.ts';
 import { createLogger, rateLimited } from '../lib/log.ts';
 import { Turn } from '../lib/turn.ts';
 import { Router } from '../router/router.ts';
+import { StoreTopics } from '../router/store-topics.ts';
+import type { Stores } from '../store/store.ts';
 import type { ConnectOptions } from './packets.ts';
 import { type Host, TestClient, type TestClientOptions } from './test-client.ts';
 
@@ -22,13 +24,24 @@ const MAX_ROUNDS = 100_000;
 const DEFAULTS = loadConfig({ flags: {}, env: {}, readFile: () => '' });
 const ANONYMOUS: Authenticator = { authenticate: (username) => ({ realm: 'default', username }) };
 
+const NO_STORES: Stores = {
+  list: () => [],
+  get: (store) => {
+    throw new PlexusError('store_not_found', { store });
+  },
+};
+
 export interface TestBrokerOptions extends Partial<BrokerOptions> {
   authenticator?: Authenticator;
+  /** Default: none. */
+  stores?: Stores;
+  /** Default: one of its own. */
+  clock?: FakeClock;
 }
 
 /** The whole broker with its real parts, on a virtual clock, without sockets. Nothing happens unless a test says so. */
 export class TestBroker implements Host {
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   readonly broker: Broker;
   readonly retained: MemoryRetainedStore;
   readonly #turns: (() => void)[] = [];
@@ -36,13 +49,15 @@ export class TestBroker implements Host {
   readonly #faults: string[] = [];
   #assigned = 0;
 
-  constructor({ authenticator = ANONYMOUS, ...overrides }: TestBrokerOptions = {}) {
+  constructor({ authenticator = ANONYMOUS, stores = NO_STORES, clock, ...overrides }: TestBrokerOptions = {}) {
+    this.clock = clock ?? new FakeClock();
     const options: BrokerOptions = { ...DEFAULTS, ...overrides };
     const counters = new BrokerCounters();
     const queuedBytes = { total: 0 };
     // Anything that the broker itself calls a fault is one.
     const log = createLogger({ level: 'error', destination: { write: (line) => void this.#faults.push(line) } });
     this.retained = new MemoryRetainedStore(options);
+    const router = new Router(new LocalDelivery(options, queuedBytes), this.retained, counters);
     this.broker = new Broker(
       {
         options,
@@ -51,14 +66,16 @@ export class TestBroker implements Host {
         authenticator,
         retained: this.retained,
         sessions: new MemorySessionStore(() => this.clock.wallMs()),
+        stores,
         counters,
         queuedBytes,
         newClientId: () => `assigned-${++this.#assigned}`,
         log,
         limitedLog: rateLimited(log, this.clock),
       },
-      new Router(new LocalDelivery(options, queuedBytes), this.retained, counters),
+      router,
     );
+    new StoreTopics(this.broker.context).start();
     this.clock.setInterval(() => this.broker.sweep(), SWEEP_MS);
   }
 

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { encodeUtf8, PlexusError, type Properties, topicNameProblem } from '@plexus/protocol';
 import { type Static, Type } from 'typebox';
+import { fromBase64 } from '../base64.ts';
 import type { Clients, Publisher } from '../ports.ts';
 import { ErrorAnswer, Realm } from '../schemas.ts';
 
@@ -41,12 +42,6 @@ type Message = Static<typeof Message>;
 const Broadcast = Type.Object({ ...Addressed, realm: Realm }, { additionalProperties: false });
 
 const bad = (reason: string): PlexusError => new PlexusError('bad_request', { reason });
-
-function fromBase64(text: string, field: string): Uint8Array {
-  // Buffer ignores what is not base64; a caller would find half of its bytes gone.
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) throw bad(`body/${field} is not base64`);
-  return Buffer.from(text, 'base64');
-}
 
 function payloadOf(body: { payload?: string; payloadBase64?: string }, maxBytes: number): Uint8Array {
   const { payload, payloadBase64 } = body;

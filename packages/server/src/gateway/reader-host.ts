@@ -1,0 +1,57 @@
+import { isMarkedAsUntransferable } from 'node:worker_threads';
+import { systemClock } from '../lib/clock.ts';
+import { errorMessage, type Hosted, type Reply } from '../lib/sqlite/hosted.ts';
+import { StoreReader } from '../store/sqlite/reader.ts';
+import type { FromReader, ReadAnswer, ReadBatch, ReaderInit, ReadItem } from './messages.ts';
+
+/** Answers leave together if they were found within this time: a message costs more than a small read. */
+const GATHER_MS = 1;
+
+/** A reader of a store in its thread. */
+export function create({ file }: ReaderInit, reply: Reply): Hosted {
+  const reader = StoreReader.open({ file });
+  let answers: ReadAnswer[] = [];
+  let transfer: ArrayBuffer[] = [];
+
+  const flush = (): void => {
+    reply(answers satisfies FromReader, transfer);
+    answers = [];
+    transfer = [];
+  };
+
+  return {
+    handle: (messages) => {
+      let since = systemClock.now();
+      for (const item of (messages as readonly ReadBatch[]).flat()) {
+        const answer = answerOf(reader, item);
+        if (answer.ok) addBuffer(answer.result, transfer);
+        answers.push(answer);
+        const now = systemClock.now();
+        if (now - since < GATHER_MS) continue;
+        flush();
+        since = now;
+      }
+      if (answers.length > 0) flush();
+    },
+    idle: () => null,
+    close: () => reader.close(),
+  };
+}
+
+function answerOf(reader: StoreReader, { id, operation, request }: ReadItem): ReadAnswer {
+  try {
+    return { id, ok: true, result: reader.read(operation, request as never) };
+  } catch (error) {
+    const { code, details, text } = errorMessage(error);
+    return { id, ok: false, code: code ?? 'internal', details, text };
+  }
+}
+
+/** Pages go over without a copy. */
+function addBuffer(result: unknown, transfer: ArrayBuffer[]): void {
+  if (typeof result !== 'object' || result === null || !('bytes' in result)) return;
+  const { bytes } = result;
+  if (!(bytes instanceof Uint8Array)) return;
+  const buffer = bytes.buffer as ArrayBuffer;
+  if (!isMarkedAsUntransferable(buffer) && !transfer.includes(buffer)) transfer.push(buffer);
+}

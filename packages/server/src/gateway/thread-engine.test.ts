@@ -1,0 +1,222 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { PlexusError } from '@plexus/protocol';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AppendResult } from '../store/append.ts';
+import { type OpenEngine, openEngine } from './testing/open-engine.ts';
+import type { ThreadEngine, ThreadEngineOptions } from './thread-engine.ts';
+
+const MODULES = {
+  writer: new URL('testing/scripted-writer.ts', import.meta.url).href,
+  reader: new URL('testing/scripted-reader.ts', import.meta.url).href,
+};
+
+let dir: string;
+let open: OpenEngine | null = null;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'plexus-engine-'));
+});
+afterEach(async () => {
+  // What hangs is not waited for.
+  await open?.pool.close();
+  await open?.engine.close(AbortSignal.abort());
+  open = null;
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function scripted(more: Partial<ThreadEngineOptions> = {}): Promise<ThreadEngine> {
+  open = await openEngine(join(dir, 'scripted.json'), { modules: MODULES, ...more });
+  return open.engine;
+}
+
+const append = (engine: ThreadEngine, type: string, bytes = 0): Promise<AppendResult> =>
+  engine.append({ writes: [{ stream: 's', events: [{ type, data: 'x'.repeat(bytes) }] }] });
+
+const versionOf = async (engine: ThreadEngine, stream: string): Promise<number> =>
+  (await engine.read('streamInfo', { stream })).version;
+
+const errorOf = (promise: Promise<unknown>): Promise<PlexusError> =>
+  promise.then(
+    () => {
+      throw new Error('it succeeded');
+    },
+    (error: PlexusError) => error,
+  );
+
+const ids = (): string[] => open!.registry.members('store/default/test').map(({ id }) => id);
+
+describe('appends', () => {
+  it('of one turn are answered each, in order', async () => {
+    const engine = await scripted();
+    const results = await Promise.all(Array.from({ length: 300 }, () => append(engine, 'plain')));
+    expect(results.map(({ position }) => position)).toEqual(Array.from({ length: 300 }, (_, i) => i));
+    expect(engine.lastPosition).toBe(299);
+    expect(engine.queueBytes).toBe(0);
+  });
+
+  it('that a dying writer stored are answered as that first time, and stored once', async () => {
+    const engine = await scripted();
+    await append(engine, 'plain');
+    const [, died, after] = await Promise.all(['plain', 'die-after', 'plain'].map((type) => append(engine, type)));
+    expect([died, after].map((result) => result!.position)).toEqual([2, 3]);
+    expect(died!.duplicate).toBe(true);
+    expect(engine.workers[0]).toMatchObject({ role: 'writer', restarts: 1 });
+    expect(engine.problem).toBeNull();
+  });
+
+  it('that a dying writer did not store are given to the next, in their order', async () => {
+    const engine = await scripted();
+    const types = ['plain', 'die-before', 'plain', 'plain'];
+    const results = await Promise.all(types.map((type) => append(engine, type)));
+    expect(results.map(({ position }) => position)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('are tried again while the store is unavailable, alone', async () => {
+    const engine = await scripted();
+    const busy = append(engine, 'busy');
+    expect((await append(engine, 'plain')).position).toBe(0);
+    expect((await busy).position).toBe(1);
+  });
+
+  it('are refused at once when the disk is full, and the store says so until one succeeds', async () => {
+    const engine = await scripted();
+    expect((await errorOf(append(engine, 'full'))).code).toBe('store_full');
+    expect(engine.problem).toMatch(/no room on the disk/);
+    await append(engine, 'plain');
+    expect(engine.problem).toBeNull();
+  });
+
+  it('beyond the bound of the queue are refused, saying when to come again, and others go on', async () => {
+    const engine = await scripted({ queueBytes: 10_000 });
+    const results = await Promise.allSettled(Array.from({ length: 20 }, () => append(engine, 'plain', 1000)));
+    const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as PlexusError] : []));
+    expect(results.length - refused.length).toBe(7);
+    expect(refused[0]).toMatchObject({ code: 'overloaded', details: { store: 'test', retryAfterMs: 100 } });
+    // What was refused left nothing behind.
+    expect((await append(engine, 'plain', 1000)).position).toBe(7);
+    expect(engine.queueBytes).toBe(0);
+    // Larger than the bound, but alone.
+    await append(engine, 'plain', 20_000);
+  });
+
+  it('that wait for another try count for the bound', async () => {
+    const engine = await scripted({ queueBytes: 10_000 });
+    const waiting = Array.from({ length: 7 }, () => append(engine, 'busy', 1000));
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    expect((await errorOf(append(engine, 'plain', 1000))).code).toBe('overloaded');
+    await Promise.all(waiting);
+    await append(engine, 'plain', 1000);
+  });
+});
+
+describe('a writer that dies again and again', () => {
+  it('is started 5 times in 60 s; then the store says what is wrong, and fails at once', async () => {
+    const engine = await scripted();
+    // The first kills the writer, and each of its successors that is given the same.
+    const doomed = append(engine, 'die');
+    expect(await errorOf(doomed)).toMatchObject({ code: 'store_unavailable', details: { store: 'test' } });
+    expect(engine.workers[0]!.restarts).toBe(5);
+    expect(engine.problem).toMatch(/writer died 6 times, last of: thread \d+ ended with code 1/);
+    const start = performance.now();
+    expect((await errorOf(append(engine, 'plain'))).code).toBe('store_unavailable');
+    expect(performance.now() - start).toBeLessThan(100);
+    // Reading goes on.
+    await versionOf(engine, 's');
+    expect(ids().sort()).toEqual(['reader 0', 'reader 1']);
+  }, 30_000);
+});
+
+describe('readers', () => {
+  it('are asked in turn', async () => {
+    const engine = await scripted();
+    const threads = await Promise.all(Array.from({ length: 6 }, () => versionOf(engine, 's')));
+    expect(new Set(threads).size).toBe(2);
+    expect(threads.slice(0, 2)).toEqual(threads.slice(2, 4));
+    expect(new Set(open!.engine.workers.map(({ thread }) => thread)).size).toBe(3);
+  });
+
+  it('that hang are left for another after the timeout', async () => {
+    const engine = await scripted({ timeoutMs: 100, retryMs: 1500 });
+    const start = performance.now();
+    const [hung, other] = [engine.read('streamInfo', { stream: 'hang' }), versionOf(engine, 's')];
+    const hanging = errorOf(hung);
+    await other;
+    // Both hang in the end: then it is over.
+    expect(await hanging).toMatchObject({ code: 'timeout' });
+    expect(performance.now() - start).toBeLessThan(4000);
+  });
+
+  it('that die are left for another, come back, and are in the registry as long as they live', async () => {
+    const engine = await scripted();
+    expect(ids().sort()).toEqual(['reader 0', 'reader 1', 'writer']);
+    const changes: string[] = [];
+    open!.registry.watch('store/default/test', ({ kind, member }) => changes.push(`${member.id} ${kind}`));
+    const thread = engine.workers.find(({ id }) => id === 'reader 0')!.thread!;
+    const reads = Array.from({ length: 50 }, () => versionOf(engine, 's'));
+    await open!.pool.terminate(thread);
+    await Promise.all(reads);
+    await expect.poll(() => changes).toEqual(['reader 0 left', 'reader 0 joined']);
+    expect(engine.workers.find(({ id }) => id === 'reader 0')).toMatchObject({ restarts: 1 });
+    await open!.close();
+    expect(ids()).toEqual([]);
+  });
+
+  it('refuse what cannot be asked, and answer the rest', async () => {
+    const engine = await scripted();
+    const stream = (() => 's') as unknown as string;
+    const [refused, answered] = [errorOf(engine.read('streamInfo', { stream })), versionOf(engine, 's')];
+    const [other, alike] = [versionOf(engine, 's'), versionOf(engine, 's')];
+    expect((await refused).code).toBe('bad_request');
+    await Promise.all([answered, other, alike]);
+    const cyclic: { data: unknown } = { data: null };
+    cyclic.data = cyclic;
+    const saving = engine.write('saveSnapshot', { stream: 's', version: 0, data: cyclic, metadata: null });
+    expect((await errorOf(saving)).code).toBe('bad_request');
+  });
+
+  it('fail with what they answer, after trying again where that may help', async () => {
+    const engine = await scripted({ retryMs: 1000 });
+    const start = performance.now();
+    expect(await errorOf(versionOf(engine, 'damaged'))).toMatchObject({
+      code: 'store_damaged',
+      details: { position: 7 },
+    });
+    expect(performance.now() - start).toBeLessThan(90);
+    expect(engine.problem).toMatch(/test.db is damaged/);
+    const busySince = performance.now();
+    expect(await errorOf(versionOf(engine, 'busy'))).toMatchObject({ code: 'store_unavailable' });
+    const tookMs = performance.now() - busySince;
+    expect(tookMs).toBeGreaterThan(500);
+    expect(tookMs).toBeLessThan(1500);
+  });
+});
+
+describe('closing', () => {
+  it('finishes what was accepted, and takes nothing more', async () => {
+    const engine = await scripted();
+    const last = append(engine, 'plain');
+    const read = versionOf(engine, 's');
+    const closed = engine.close();
+    expect((await errorOf(append(engine, 'plain'))).code).toBe('shutting_down');
+    await Promise.all([closed, engine.close()]);
+    expect((await last).position).toBe(0);
+    await read;
+  });
+
+  it('fails what is not finished at the deadline', async () => {
+    const engine = await scripted();
+    const hanging = errorOf(append(engine, 'hang'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    void engine.close(AbortSignal.timeout(100));
+    expect((await hanging).code).toBe('shutting_down');
+  });
+
+  it('lets go of the file', async () => {
+    const engine = await scripted();
+    expect(await errorOf(openEngine(engine.file, { modules: MODULES }))).toMatchObject({ code: 'store_locked' });
+    await engine.close();
+    await (await openEngine(engine.file, { modules: MODULES })).close();
+  });
+});

@@ -1,0 +1,97 @@
+import type { AppendResult } from '../store/append.ts';
+import type { WriteName } from '../store/operations.ts';
+import type { FromWriter, OtherWrite } from './messages.ts';
+
+/** One write that its caller waits for. */
+export class PendingWrite {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: Error) => void;
+  /** null: an append. */
+  readonly operation: WriteName | null;
+  readonly request: unknown;
+  /** Of an append: how many streams it writes. */
+  readonly writes: number;
+  /** Of an append: where it is among the bytes of its batch. */
+  readonly start: number;
+  readonly end: number;
+  /** What it counts for in the queue. */
+  readonly weight: number;
+
+  constructor(
+    resolve: (result: never) => void,
+    reject: (error: Error) => void,
+    operation: WriteName | null,
+    request: unknown,
+    writes: number,
+    start: number,
+    end: number,
+    weight: number,
+  ) {
+    this.resolve = resolve;
+    this.reject = reject;
+    this.operation = operation;
+    this.request = request;
+    this.writes = writes;
+    this.start = start;
+    this.end = end;
+    this.weight = weight;
+  }
+
+  /** The same among the bytes of another batch. */
+  movedTo(start: number): PendingWrite {
+    const { resolve, reject, operation, request, writes, weight } = this;
+    return new PendingWrite(resolve, reject, operation, request, writes, start, start + this.end - this.start, weight);
+  }
+}
+
+/** Writes that go to the writer as one message, until they are answered. */
+export class Batch {
+  readonly number: number;
+  /** Their appends, one after another. Kept, because the writer may die with those that it was sent. */
+  readonly bytes: Buffer;
+  readonly items: readonly PendingWrite[];
+  /** When their callers began to wait. */
+  readonly sinceMs: number;
+  /** By the wall clock, for comparison with times in the store. */
+  readonly sinceWallMs: number;
+  /** Whether a writer has it in hand. */
+  isSent = false;
+  /** How often a writer was given it. */
+  tries = 0;
+  /** Whether its callers have been told that it took too long. */
+  isExpired = false;
+
+  constructor(number: number, bytes: Buffer, items: readonly PendingWrite[], sinceMs: number, sinceWallMs: number) {
+    this.number = number;
+    this.bytes = bytes;
+    this.items = items;
+    this.sinceMs = sinceMs;
+    this.sinceWallMs = sinceWallMs;
+  }
+
+  /** What the writer is told of those that are no appends. */
+  others(): OtherWrite[] {
+    const others: OtherWrite[] = [];
+    for (let index = 0; index < this.items.length; index++) {
+      const { operation, request } = this.items[index]!;
+      if (operation !== null) others.push({ index, operation, request });
+    }
+    return others;
+  }
+
+  fail(error: Error): void {
+    for (const item of this.items) item.reject(error);
+  }
+}
+
+export type BatchAnswer = Extract<FromWriter, { kind: 'done' }>;
+
+/** In front of the versions in `BatchAnswer.results`: position, time, duplicate. */
+export const RESULT_FIXED = 3;
+
+/** The result of an append that begins at `at`. */
+export function resultAt(results: Float64Array, at: number, writes: number): AppendResult {
+  const versions: number[] = [];
+  for (let i = 0; i < writes; i++) versions.push(results[at + RESULT_FIXED + i]!);
+  return { position: results[at]!, versions, timeUs: results[at + 1]!, duplicate: results[at + 2] === 1 };
+}

@@ -1,0 +1,15 @@
+import { describe, it } from 'vitest';
+import { describeEngine } from './engine.conformance.ts';
+import { agreesWithModel } from './testing/engine-model.ts';
+import { openFileEngine } from './testing/file-engine.ts';
+
+describeEngine('in a file', () => openFileEngine());
+
+describe('writer and reader of a file', () => {
+  it('agree with the model', () => agreesWithModel(() => openFileEngine(), true, 150), 120_000);
+  it(
+    'agree with the model with every index up to date',
+    () => agreesWithModel(() => openFileEngine({ tendEvery: 1 }), true, 50),
+    60_000,
+  );
+});

@@ -1,0 +1,114 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { seeded } from '../../testing/seed.ts';
+import { matchesQuery, type Query, type QueryItem } from '../query.ts';
+import { errorOf, resultOf, TestWriter, write } from './testing/writer-steps.ts';
+
+interface Fact {
+  readonly type: string;
+  readonly tags: readonly string[];
+}
+
+/** Appends `facts`, of which the first `indexed` get into the index tables and the rest into the tail. */
+function fill(test: TestWriter, facts: readonly Fact[], indexed: number): void {
+  const commit = (some: readonly Fact[]) => test.commit(...some.map((fact, n) => write(`s${n % 3}`, [fact])));
+  commit(facts.slice(0, indexed));
+  test.writer.tend();
+  test.writer.tend();
+  commit(facts.slice(indexed));
+  const first = test.rows("SELECT value FROM meta WHERE key = 'indexed'")[0]![0];
+  expect(first).toBe(indexed - 1);
+}
+
+/** What an append under the condition says: position of the match; null: it was taken. */
+function matchOf(test: TestWriter, query: Query, after: number): number | null {
+  const [outcome] = test.commit({ ...write('decided', ['decision']), condition: { failIfEventsMatch: query, after } });
+  if (outcome!.ok) return null;
+  const { code, position, after: said } = errorOf(outcome);
+  expect({ code, said }).toEqual({ code: 'append_condition_failed', said: after });
+  return position as number;
+}
+
+const tags = fc.uniqueArray(fc.constantFrom('p', 'q', 'r', 's'), { maxLength: 3 });
+const fact = fc.record({ type: fc.constantFrom('x', 'y', 'z'), tags });
+const item: fc.Arbitrary<QueryItem> = fc.record(
+  {
+    types: fc.array(fc.constantFrom('x', 'y', 'z', 'unknown'), { maxLength: 3 }),
+    tags: fc.array(fc.constantFrom('p', 'q', 'r', 's', 'unknown'), { maxLength: 3 }),
+  },
+  { requiredKeys: [] },
+);
+
+describe('a condition', () => {
+  it('finds the first event after a position that matches, in the index tables or in the tail, and no other', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fact, { maxLength: 40 }),
+        fc.nat({ max: 40 }),
+        fc.array(fc.tuple(fc.array(item, { maxLength: 3 }), fc.integer({ min: -1, max: 45 })), { maxLength: 20 }),
+        (facts, indexed, questions) => {
+          using test = new TestWriter();
+          fill(test, facts, Math.min(indexed, facts.length));
+          const log: Fact[] = [...facts];
+          for (const [query, after] of questions) {
+            const wanted = log.findIndex((one, n) => n > after && matchesQuery(query, one.type, one.tags));
+            expect(matchOf(test, query, after)).toBe(wanted === -1 ? null : wanted);
+            if (wanted === -1) log.push({ type: 'decision', tags: [] });
+          }
+        },
+      ),
+      seeded(100),
+    );
+  }, 60_000);
+
+  const facts = (count: number): Fact[] =>
+    Array.from({ length: count }, (_, n) => ({
+      type: n === count - 2 ? 'rare' : 'common',
+      tags: ['all', `n${n % 10}`, `m${n % 7}`],
+    }));
+
+  it('walks along what is rarest', () => {
+    using test = new TestWriter();
+    fill(test, facts(3000), 3000);
+    const questions: [Query, number, number | null][] = [
+      [[{ tags: ['n3', 'm4'] }], -1, 53],
+      [[{ tags: ['n3', 'm4'] }], 53, 123],
+      [[{ tags: ['all'], types: ['rare'] }], -1, 2998],
+      [[{ tags: ['all', 'n8', 'm2'], types: ['rare', 'other'] }], -1, 2998],
+      [[{ tags: ['all', 'n7'], types: ['rare'] }], -1, null],
+      [[{ types: ['rare'] }, { tags: ['n9', 'm6', 'all'], types: ['common'] }], 2000, 2029],
+      [[{}], 2990, 2991],
+      [[], -1, null],
+    ];
+    for (const [query, after, wanted] of questions) expect(matchOf(test, query, after)).toBe(wanted);
+  });
+
+  it('sees what came before it in the same commit', () => {
+    using test = new TestWriter();
+    const decide = () => ({
+      ...write('a', [{ type: 'taken', tags: ['seat'] }]),
+      condition: { failIfEventsMatch: [{ tags: ['seat'] }], after: -1 },
+    });
+    const outcomes = test.commit(decide(), decide(), decide());
+    expect(resultOf(outcomes[0]!)).toMatchObject({ position: 0 });
+    for (const outcome of outcomes.slice(1)) expect(errorOf(outcome)).toMatchObject({ position: 0, after: -1 });
+  });
+
+  it.each([
+    ['an entry is lost', "DELETE FROM tag_index WHERE position = 60 AND tag = (SELECT id FROM tags WHERE name = 'n0')"],
+    [
+      'an entry leads elsewhere',
+      "UPDATE tag_index SET position = 61 WHERE position = 60 AND tag = (SELECT id FROM tags WHERE name = 'n0')",
+    ],
+    ['an event is changed', 'UPDATE events SET type = 99 WHERE position = 60'],
+  ])('is not answered from damage: %s', (_, sql) => {
+    using test = new TestWriter();
+    fill(test, facts(100), 100);
+    test.writer.close();
+    test.tamper(sql);
+    test.open();
+    const condition = { failIfEventsMatch: [{ tags: ['n0', 'm4'] }], after: -1 };
+    const [outcome] = test.commit({ ...write('a', ['x']), condition });
+    expect(errorOf(outcome).code).toBe('store_damaged');
+  });
+});

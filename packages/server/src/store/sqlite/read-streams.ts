@@ -1,0 +1,166 @@
+import { PlexusError } from '@plexus/protocol';
+import { type Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
+import type { NameListing } from '../operations.ts';
+import type { NamePage, StreamInfo } from '../reads.ts';
+import { rowChecksum } from './checksum.ts';
+import { Deleted } from './heads.ts';
+import { type BelieveAbsence, isAtOrAfter } from './read-names.ts';
+import type { StoreView } from './read-view.ts';
+
+/** A stream, with what the tail has of it. */
+export interface StreamHead {
+  readonly id: number;
+  readonly name: string;
+  /** Last version; -1 only while it is nothing but a row. */
+  readonly version: number;
+  /** Last version that the index of streams knows; -1: none. */
+  readonly indexedVersion: number;
+  /** Positions of the events of the tail, from version `indexedVersion + 1` on. */
+  readonly tail: readonly number[];
+  /** First version that a read of the stream gives. */
+  readonly first: number;
+  readonly deleted: number;
+  readonly createdUs: number;
+  readonly writtenUs: number;
+}
+
+type Row = readonly [
+  id: number,
+  name: string,
+  version: number,
+  first: number,
+  deleted: number,
+  created: number,
+  written: number,
+  checksum: number,
+];
+type TailRow = readonly [position: number, version: number, timeUs: number];
+type TailHead = readonly [stream: number, first: number, last: number, timeUs: number];
+
+const COLUMNS = 'id, name, version, first, deleted, created, written, checksum';
+
+/** Streams by name. All methods throw `store_damaged`. */
+export class Streams {
+  readonly #file: string;
+  readonly #believe: BelieveAbsence;
+  readonly #find: Statement<Row>;
+  readonly #before: Statement<Row>;
+  readonly #after: Statement<Row>;
+  readonly #from: Statement<Row>;
+  readonly #tail: Statement<TailRow>;
+  readonly #tailHeads: Statement<TailHead>;
+
+  constructor(db: Database, believe: BelieveAbsence) {
+    this.#file = db.file;
+    this.#believe = believe;
+    this.#find = db.prepareRows(`SELECT ${COLUMNS} FROM streams WHERE name = ?`);
+    this.#before = db.prepareRows(`SELECT ${COLUMNS} FROM streams WHERE name < ? ORDER BY name DESC LIMIT 1`);
+    this.#after = db.prepareRows(`SELECT ${COLUMNS} FROM streams WHERE name > ? ORDER BY name LIMIT ?`);
+    this.#from = db.prepareRows(`SELECT ${COLUMNS} FROM streams WHERE name >= ? ORDER BY name LIMIT ?`);
+    this.#tail = db.prepareRows(
+      'SELECT position, version, time FROM events WHERE position > ? AND stream = ? ORDER BY position',
+    );
+    this.#tailHeads = db.prepareRows(
+      'SELECT stream, min(version), max(version), max(time) FROM events WHERE position > ? GROUP BY stream',
+    );
+  }
+
+  /** @throws {PlexusError} stream_not_found */
+  find(view: StoreView, name: string): StreamHead {
+    const row = this.#find.get(name);
+    if (row !== undefined) {
+      this.#verify(row);
+      if (row[1] !== name) throw damaged(this.#file, 'an entry of the index of streams leads to another name');
+      return this.#withTail(view, row);
+    }
+    for (const neighbour of [this.#before.get(name), this.#after.get(name, 1)]) {
+      if (neighbour !== undefined) this.#verify(neighbour);
+    }
+    this.#believe();
+    throw new PlexusError('stream_not_found', { stream: name });
+  }
+
+  /** A stream that a read may look into. @throws {PlexusError} stream_not_found, stream_deleted, stream_tombstoned */
+  readable(view: StoreView, name: string): StreamHead {
+    const head = this.find(view, name);
+    if (head.deleted === Deleted.Tombstone) throw new PlexusError('stream_tombstoned', { stream: name });
+    if (head.deleted === Deleted.Soft) throw new PlexusError('stream_deleted', { stream: name });
+    return head;
+  }
+
+  info(view: StoreView, name: string): StreamInfo {
+    return infoOf(this.find(view, name));
+  }
+
+  list(view: StoreView, { prefix, after, limit }: NameListing): NamePage<StreamInfo> {
+    this.#believe();
+    const isAfter = after !== null && isAtOrAfter(after, prefix);
+    const found = isAfter ? this.#after.all(after, limit + 1) : this.#from.all(prefix, limit + 1);
+    for (const row of found) this.#verify(row);
+    const rows = found.filter((row) => row[1].startsWith(prefix));
+    const tail = new Map<number, TailHead>();
+    if (view.hasTail) for (const head of this.#tailHeads.all(view.indexed)) tail.set(head[0], head);
+    const items = rows.slice(0, limit).map((row) => {
+      const head = tail.get(row[0]);
+      if (head === undefined) return infoOf(headOf(row, row[2], row[2], row[6], []));
+      return infoOf(headOf(row, head[2], head[1] - 1, head[3], []));
+    });
+    return { items, next: rows.length > limit ? (items.at(-1)?.stream ?? null) : null };
+  }
+
+  /** @returns those whose names begin with `prefix`, or null if there are more than `most` */
+  withPrefix(view: StoreView, prefix: string, most: number): StreamHead[] | null {
+    this.#believe();
+    const rows = this.#from.all(prefix, most + 1);
+    for (const row of rows) this.#verify(row);
+    const found = rows.filter((row) => row[1].startsWith(prefix));
+    return found.length > most ? null : found.map((row) => this.#withTail(view, row));
+  }
+
+  #withTail(view: StoreView, row: Row): StreamHead {
+    const [, name, version, , , , writtenUs] = row;
+    const tail = view.hasTail ? this.#tail.all(view.indexed, row[0]) : [];
+    const [first] = tail;
+    if (first === undefined) return headOf(row, version, version, writtenUs, []);
+    const last = tail.at(-1)!;
+    if (version !== first[1] - 1 || last[1] - version !== tail.length) {
+      throw damaged(this.#file, `versions of stream ${name} do not follow each other`, first[0]);
+    }
+    return headOf(
+      row,
+      last[1],
+      version,
+      last[2],
+      tail.map(([position]) => position),
+    );
+  }
+
+  #verify([id, name, version, first, deleted, created, written, checksum]: Row): void {
+    if (rowChecksum('streams', id, name, version, first, deleted, created, written) === checksum) return;
+    throw damaged(this.#file, 'a row of streams differs from its checksum');
+  }
+}
+
+function headOf(
+  row: Row,
+  version: number,
+  indexedVersion: number,
+  writtenUs: number,
+  tail: readonly number[],
+): StreamHead {
+  const [id, name, , first, deleted, createdUs] = row;
+  return { id, name, version, indexedVersion, tail, first, deleted, createdUs, writtenUs };
+}
+
+function infoOf({ name, version, first, deleted, createdUs, writtenUs }: StreamHead): StreamInfo {
+  const exists = deleted === Deleted.No;
+  return {
+    stream: name,
+    version,
+    exists,
+    tombstoned: deleted === Deleted.Tombstone,
+    count: exists ? version - first + 1 : 0,
+    createdUs,
+    lastWrittenUs: writtenUs,
+  };
+}

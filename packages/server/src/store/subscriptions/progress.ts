@@ -1,0 +1,86 @@
+import type { ParkedRecord, SubscriptionProgress } from '../operations.ts';
+import type { SubscriptionState } from '../subscription.ts';
+import type { Delivery } from './delivery.ts';
+
+/** Most parked events, and as many that are parked no longer, in one write. */
+const MAX_MARKS = 1000;
+/** In UTF-16 code units; the rest is cut off. */
+const MAX_REASON_LENGTH = 500;
+
+/** What a subscription has to have written, and what is written. */
+export class Progress {
+  readonly #name: string;
+  /** As the store has it. */
+  checkpoint: number;
+  parked: number;
+  #state: SubscriptionState | null = null;
+  readonly #toPark: { readonly delivery: Delivery; readonly record: ParkedRecord; readonly isNew: boolean }[] = [];
+  readonly #toUnpark: number[] = [];
+
+  constructor(name: string, checkpoint: number, parked: number) {
+    this.#name = name;
+    this.checkpoint = checkpoint;
+    this.parked = parked;
+  }
+
+  /** Whether there is something to be written, beside the checkpoint. */
+  get hasMarks(): boolean {
+    return this.#state !== null || this.#toPark.length > 0 || this.#toUnpark.length > 0;
+  }
+
+  setState(state: SubscriptionState): void {
+    this.#state = state;
+  }
+
+  /**
+   * @param delivery is done when this is written
+   * @param isNew whether it is not parked in the store already
+   */
+  park(delivery: Delivery, reason: string, parkedUs: number, isNew: boolean): void {
+    delivery.isParking = true;
+    const { position, attempts } = delivery;
+    const text = reason.slice(0, MAX_REASON_LENGTH).toWellFormed();
+    this.#toPark.push({ delivery, record: { position, reason: text, attempts, parkedUs }, isNew });
+  }
+
+  unpark(position: number): void {
+    this.#toUnpark.push(position);
+  }
+
+  /** @param checkpoint as it is now. @returns null: everything is written */
+  pending(checkpoint: number): SubscriptionProgress | null {
+    const advanced = checkpoint > this.checkpoint;
+    if (!advanced && !this.hasMarks) return null;
+    return {
+      name: this.#name,
+      checkpoint: advanced ? checkpoint : null,
+      state: this.#state,
+      park: this.#toPark.slice(0, MAX_MARKS).map(({ record }) => record),
+      unpark: this.#toUnpark.slice(0, MAX_MARKS),
+    };
+  }
+
+  /** @param written what `pending` gave. @returns the deliveries that are durably parked now */
+  saved(written: SubscriptionProgress): Delivery[] {
+    if (written.checkpoint !== null) this.checkpoint = written.checkpoint;
+    if (this.#state === written.state) this.#state = null;
+    const parked = this.#toPark.splice(0, written.park.length);
+    this.#toUnpark.splice(0, written.unpark.length);
+    for (const { delivery, isNew } of parked) {
+      if (isNew) this.parked++;
+      delivery.isParking = false;
+      delivery.finish();
+    }
+    this.parked -= written.unpark.length;
+    return parked.map(({ delivery }) => delivery);
+  }
+
+  /** Forgets what is not written; the store was set to this. */
+  reset(checkpoint: number): void {
+    this.checkpoint = checkpoint;
+    this.parked = 0;
+    this.#state = null;
+    this.#toPark.length = 0;
+    this.#toUnpark.length = 0;
+  }
+}
