@@ -2,6 +2,7 @@ import { type CloseReason, DEFAULT_TOPIC_LIMITS, type TopicLimits, TopicTable } 
 import type { Clock } from '../lib/clock.ts';
 import type { Logger, RateLimitedLog } from '../lib/log.ts';
 import type { Turn } from '../lib/turn.ts';
+import { TurnoverMap } from '../lib/turnover-map.ts';
 import type { Stores } from '../store/store.ts';
 import { AddressLimiter } from './address-limiter.ts';
 import { Admission } from './admission.ts';
@@ -60,14 +61,15 @@ export class Broker implements ConnectionOwner, Doorkeeper {
   readonly flow: FlowControl;
   readonly counters: BrokerCounters;
   readonly context: BrokerContext;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new TurnoverMap<number, Connection>();
   /** Of these, the ones whose CONNECT was not answered yet, oldest first. */
-  readonly #handshakes = new Set<Connection>();
+  readonly #handshakes = new TurnoverMap<number, Connection>();
   readonly #wills: Wills;
   readonly #limiter: AddressLimiter;
   /** For connections whose realm is not known yet; they publish nothing, so it stays empty. */
   readonly #noTopics: TopicTable;
   #sweeps = 0;
+  #accepted = 0;
 
   constructor(parts: BrokerParts, router: MessageRouter) {
     const { options, clock, turn } = parts;
@@ -125,12 +127,12 @@ export class Broker implements ConnectionOwner, Doorkeeper {
   acceptAdmitted = (transport: Transport, listener: string): TransportHandler => {
     // As many may be shaking hands as may be connected. An honest handshake is short, so when it is too many the oldest goes.
     if (this.#handshakes.size >= this.context.options.maxClients) {
-      const [oldest] = this.#handshakes;
+      const [oldest] = this.#handshakes.values();
       oldest?.close('connect_timeout');
     }
-    const connection = new Connection(this.context, this, this.#noTopics, transport, listener);
-    this.#connections.add(connection);
-    this.#handshakes.add(connection);
+    const connection = new Connection(this.context, this, this.#noTopics, transport, listener, ++this.#accepted);
+    this.#connections.set(connection.number, connection);
+    this.#handshakes.set(connection.number, connection);
     return connection;
   };
 
@@ -146,7 +148,7 @@ export class Broker implements ConnectionOwner, Doorkeeper {
   }
 
   handshakeOver(connection: Connection): void {
-    this.#handshakes.delete(connection);
+    this.#handshakes.delete(connection.number);
   }
 
   clientGone(client: ConnectedClient): void {
@@ -160,14 +162,14 @@ export class Broker implements ConnectionOwner, Doorkeeper {
   }
 
   connectionGone(connection: Connection): void {
-    this.#connections.delete(connection);
+    this.#connections.delete(connection.number);
     this.counters.bytesOut += connection.outbound.bytesOut;
   }
 
   /** Bytes sent over all connections, also those that are gone. */
   get bytesOut(): number {
     let bytes = this.counters.bytesOut;
-    for (const connection of this.#connections) bytes += connection.outbound.bytesOut;
+    for (const connection of this.#connections.values()) bytes += connection.outbound.bytesOut;
     return bytes;
   }
 
@@ -179,7 +181,7 @@ export class Broker implements ConnectionOwner, Doorkeeper {
   sweep(): void {
     const now = this.context.now();
     const turn = ++this.#sweeps % TEND_EVERY;
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.values()) {
       this.#check(connection, now);
       const session = connection.client?.session;
       // A share of them each time, so that no sweep takes long.
@@ -194,17 +196,17 @@ export class Broker implements ConnectionOwner, Doorkeeper {
   /** Tells every client that the node stops, and lets what is on its way out go. */
   drain(): void {
     this.admission.draining = true;
-    for (const connection of this.#connections) connection.close('server_shutting_down');
+    for (const connection of this.#connections.values()) connection.close('server_shutting_down');
   }
 
   /** Closes whatever is left. */
   stop(): void {
-    for (const connection of this.#connections) connection.transport.destroy();
+    for (const connection of this.#connections.values()) connection.transport.destroy();
   }
 
   #stallStuck(): void {
     const now = this.context.now();
-    for (const { outbound } of this.#connections) outbound.checkStall(now, STUCK_MS);
+    for (const { outbound } of this.#connections.values()) outbound.checkStall(now, STUCK_MS);
   }
 
   #check(connection: Connection, now: number): void {

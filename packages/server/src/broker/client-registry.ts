@@ -1,3 +1,4 @@
+import { TurnoverMap } from '../lib/turnover-map.ts';
 import type { ConnectedClient } from './connected-client.ts';
 import { EncodedMessage } from './encoded-message.ts';
 import type { Message } from './message.ts';
@@ -13,15 +14,15 @@ export interface ClientQuery {
 /** All connected clients of a node, with every index on them. Bounded by `maxClients`, which admission sees to. */
 export class ClientRegistry {
   /** In order of connecting. */
-  readonly #clients = new Map<number, ConnectedClient>();
-  readonly #realms = new Map<string, Map<string, ConnectedClient>>();
+  readonly #clients = new TurnoverMap<number, ConnectedClient>();
+  readonly #realms = new Map<string, TurnoverMap<string, ConnectedClient>>();
   readonly #endpoints = new Map<string, Set<ConnectedClient>>();
   #sequence = 0;
 
   connected(client: ConnectedClient): void {
     client.sequence = ++this.#sequence;
     this.#clients.set(client.sequence, client);
-    getOrAdd(this.#realms, client.realm.name, () => new Map()).set(client.clientId, client);
+    getOrAdd(this.#realms, client.realm.name, () => new TurnoverMap()).set(client.clientId, client);
     if (client.endpoint !== null) getOrAdd(this.#endpoints, client.endpoint, () => new Set()).add(client);
   }
 

@@ -52,6 +52,8 @@ export interface ConnectionOwner {
 export class Connection implements TransportHandler, ServerPacketHandler, AckWriter, OutboundOwner, WaitingPublisher {
   readonly transport: Transport;
   readonly listener: string;
+  /** Of all connections since the start, in order of coming. */
+  readonly number: number;
   readonly outbound: Outbound;
   readonly decoder: ServerDecoder;
   readonly openedAtMs: number;
@@ -76,11 +78,13 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     topics: TopicTable,
     transport: Transport,
     listener: string,
+    number: number,
   ) {
     this.#context = context;
     this.#owner = owner;
     this.transport = transport;
     this.listener = listener;
+    this.number = number;
     this.openedAtMs = context.now();
     this.lastInMs = this.openedAtMs;
     this.outbound = new Outbound(this, transport, context);

@@ -1,5 +1,6 @@
 import type { SubscribeRequest } from '@plexus/protocol';
 import { Fifo } from '../lib/fifo.ts';
+import { TurnoverMap } from '../lib/turnover-map.ts';
 import { DeliveryWindow } from './delivery-window.ts';
 import type { Message } from './message.ts';
 import { Delivery, DeliveryState, type DeliveryTerms, type SessionState, type SessionStore } from './session-store.ts';
@@ -194,7 +195,7 @@ class MemorySession implements SessionState {
 
 /** Sessions that live as long as the process. */
 export class MemorySessionStore implements SessionStore {
-  #sessions = new Map<string, MemorySession>();
+  #sessions = new TurnoverMap<string, MemorySession>();
   #wallMs: () => number;
 
   /** @param wallMs milliseconds of the wall clock, for listings */

@@ -6,6 +6,7 @@ import {
   type TopicLimits,
   TopicTable,
 } from '@plexus/protocol';
+import { TurnoverMap } from '../lib/turnover-map.ts';
 import { InterestStamps } from './interest-stamps.ts';
 import { LevelInterest } from './level-interest.ts';
 import { Route, Target } from './route.ts';
@@ -24,7 +25,7 @@ export class Realm {
   readonly name: string;
   /** Handed to the decoders of the realm's connections: a topic found there belongs to this realm. */
   readonly topics: TopicTable;
-  readonly sessions = new Map<string, Session>();
+  readonly sessions = new TurnoverMap<string, Session>();
   /** Messages of its clients and to them, since the start. */
   messagesIn = 0;
   messagesOut = 0;

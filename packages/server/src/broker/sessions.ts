@@ -1,3 +1,4 @@
+import { TurnoverMap } from '../lib/turnover-map.ts';
 import type { BrokerContext } from './context.ts';
 import type { Realm, Realms } from './realm.ts';
 import { Session } from './session.ts';
@@ -14,10 +15,10 @@ export class Sessions {
   readonly #store: SessionStore;
   readonly #wills: Wills;
   /** In order of creation. */
-  readonly #all = new Map<number, Session>();
+  readonly #all = new TurnoverMap<number, Session>();
   #numbers = 0;
-  /** Without a connection, in no particular order. */
-  readonly #waiting = new Set<Session>();
+  /** Without a connection, by number. */
+  readonly #waiting = new TurnoverMap<number, Session>();
 
   constructor(context: BrokerContext, realms: Realms, store: SessionStore, wills: Wills) {
     this.#realms = realms;
@@ -46,7 +47,7 @@ export class Sessions {
   open(realm: Realm, clientId: string, cleanStart: boolean, expiryS: number): { session: Session; present: boolean } {
     const known = realm.sessions.get(clientId);
     if (known !== undefined && !cleanStart) {
-      this.#waiting.delete(known);
+      this.#waiting.delete(known.number);
       this.#wills.cancel(known);
       known.state.setExpiry(expiryS);
       return { session: known, present: true };
@@ -65,7 +66,7 @@ export class Sessions {
     }
     const leftMs = expiryS === NEVER_S ? Number.POSITIVE_INFINITY : expiryS * 1000;
     session.state.setExpiresAt(this.#context.clock.wallMs() + leftMs);
-    this.#waiting.add(session);
+    this.#waiting.set(session.number, session);
   }
 
   /** Takes up the sessions that the store has kept; before the first connection. */
@@ -74,14 +75,16 @@ export class Sessions {
       const session = this.#add(this.#realms.get(state.realm), state);
       // One that was connected when the node ended has lost its connection then: its time begins now.
       if (state.expiresAtMs === null) this.disconnected(session);
-      else this.#waiting.add(session);
+      else this.#waiting.set(session.number, session);
     }
   }
 
   /** Ends what has expired; called now and then. */
   expire(): void {
     const wallMs = this.#context.clock.wallMs();
-    for (const session of this.#waiting) if ((session.state.expiresAtMs ?? wallMs) <= wallMs) this.#end(session);
+    for (const session of this.#waiting.values()) {
+      if ((session.state.expiresAtMs ?? wallMs) <= wallMs) this.#end(session);
+    }
   }
 
   #add(realm: Realm, state: SessionState): Session {
@@ -93,7 +96,7 @@ export class Sessions {
 
   /** A will that still waits goes out with its session: MQTT 5.0 §3.1.3.2.2. */
   #end(session: Session): void {
-    this.#waiting.delete(session);
+    this.#waiting.delete(session.number);
     this.#wills.publishNow(session);
     session.end();
     this.#all.delete(session.number);
