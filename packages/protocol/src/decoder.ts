@@ -45,7 +45,8 @@ export abstract class Decoder {
   protected expected: Uint8Array;
   private readonly base: PacketHandler;
   private readonly fromServer: boolean;
-  private readonly view = new PublishView();
+  /** Made at the first PUBLISH: most clients of a large system only listen. */
+  private view: PublishView | null = null;
   private stopped = false;
   /** Input set aside while suspended; null while not. */
   private aside: Uint8Array[] | null = null;
@@ -168,6 +169,7 @@ export abstract class Decoder {
       if (next - at > this.maxPacketBytes) throw this.tooLarge(next - at);
       if (next > end) return at;
       if ((first & 0xf0) === 0x30) {
+        this.view ??= new PublishView();
         readPublish(this.view, buffer, at, body, next, this.version, this.topics, this.fromServer);
         this.base.onPublish(this.view);
       } else if ((first & 0xc0) === 0x40 && next - body === 2) {

@@ -55,8 +55,8 @@ export class Session implements Feeder {
   /** In flight from an earlier connection, to be sent again, oldest first. */
   #resend: Delivery[] | null = null;
   #resendAt = 0;
-  /** By filter, oldest first. */
-  readonly #feeds = new Map<string, RetainedFeed>();
+  /** By filter, oldest first; null when there never was one: every session would pay for a map. */
+  #feeds: Map<string, RetainedFeed> | null = null;
   #expiredDroppedMs = Number.NEGATIVE_INFINITY;
   #feedScheduled = false;
   #ended = false;
@@ -92,7 +92,7 @@ export class Session implements Feeder {
 
   /** @returns whether there was one */
   unsubscribe(filter: string): boolean {
-    this.#feeds.delete(filter);
+    this.#feeds?.delete(filter);
     const subscription = this.#subscriptions?.get(filter);
     if (subscription !== undefined) {
       this.#subscriptions!.delete(filter);
@@ -103,6 +103,7 @@ export class Session implements Feeder {
 
   /** Gives the client the retained messages that match, as fast as it takes them. */
   feedRetained(request: SubscribeRequest): void {
+    this.#feeds ??= new Map();
     this.#feeds.delete(request.filter);
     this.#feeds.set(request.filter, new RetainedFeed(request, this.#context.retained, this.realm.name));
     this.#scheduleFeed();
@@ -142,7 +143,7 @@ export class Session implements Feeder {
         connection.sendDelivery(state.send(), false);
       }
     }
-    if (this.#feeds.size > 0) this.#scheduleFeed();
+    if (this.#hasFeeds) this.#scheduleFeed();
   }
 
   /** The client has done with a delivery. */
@@ -151,7 +152,7 @@ export class Session implements Feeder {
     const waits = this.#resend !== null && delivery.sequence >= this.#resend[this.#resendAt]!.sequence;
     this.#complete(delivery);
     if (!waits) this.#outstanding--;
-    if (this.#resend !== null || this.state.queuedMessages > 0 || this.#feeds.size > 0) this.pump();
+    if (this.#resend !== null || this.state.queuedMessages > 0 || this.#hasFeeds) this.pump();
   }
 
   /** PUBREC came: the message is no longer needed, its packet id is. */
@@ -181,7 +182,7 @@ export class Session implements Feeder {
 
   /** Called now and then: goes on with what waits for room that others have given back. */
   tend(): void {
-    if (this.#feeds.size > 0) this.#scheduleFeed();
+    if (this.#hasFeeds) this.#scheduleFeed();
     this.compact();
   }
 
@@ -196,7 +197,7 @@ export class Session implements Feeder {
     this.#ended = true;
     for (const subscription of this.#subscriptions?.values() ?? []) this.realm.remove(subscription);
     this.#subscriptions = null;
-    this.#feeds.clear();
+    this.#feeds = null;
     this.#handOver((share) => this.realm.group(share) !== null);
     const { counters, queuedBytes } = this.#context;
     queuedBytes.total -= this.state.heldBytes;
@@ -216,6 +217,10 @@ export class Session implements Feeder {
       if (!this.#feedNext()) break;
     }
     return steps;
+  }
+
+  get #hasFeeds(): boolean {
+    return this.#feeds !== null && this.#feeds.size > 0;
   }
 
   #register(request: SubscribeRequest): void {
@@ -336,15 +341,15 @@ export class Session implements Feeder {
   /** Only into free room, so that nothing of it is dropped. */
   #canFeed(): boolean {
     const connection = this.connection;
-    if (this.#feeds.size === 0 || this.#ended || connection === null) return false;
+    if (!this.#hasFeeds || this.#ended || connection === null) return false;
     return this.state.queuedMessages === 0 && connection.hasRoom && this.#outstanding < connection.window;
   }
 
   /** @returns false when the next message has no room */
   #feedNext(): boolean {
-    const feed: RetainedFeed = this.#feeds.values().next().value!;
+    const feed: RetainedFeed = this.#feeds!.values().next().value!;
     const message = feed.peek(this.#context.clock.wallMs());
-    if (message === null) this.#feeds.delete(feed.filter);
+    if (message === null) this.#feeds!.delete(feed.filter);
     if (message === null || message === NOT_FOUND_YET) return true;
     const connection = this.connection!;
     const qos = message.qos < feed.qos ? message.qos : feed.qos;
