@@ -5,6 +5,8 @@ import type { ReadName, WriteName } from '../store/operations.ts';
 
 export interface WriterInit {
   readonly file: string;
+  /** Name of the store, for errors. */
+  readonly store: string;
 }
 
 /** A write that is no append. */
@@ -46,6 +48,8 @@ export type FromWriter =
 
 export interface ReaderInit {
   readonly file: string;
+  /** Name of the store, for errors. */
+  readonly store: string;
 }
 
 export interface ReadItem {

@@ -8,8 +8,8 @@ import type { FromReader, ReadAnswer, ReadBatch, ReaderInit, ReadItem } from './
 const GATHER_MS = 1;
 
 /** A reader of a store in its thread. */
-export function create({ file }: ReaderInit, reply: Reply): Hosted {
-  const reader = StoreReader.open({ file });
+export function create({ file, store }: ReaderInit, reply: Reply): Hosted {
+  const reader = StoreReader.open({ file, store });
   let answers: ReadAnswer[] = [];
   let transfer: ArrayBuffer[] = [];
 
@@ -23,9 +23,7 @@ export function create({ file }: ReaderInit, reply: Reply): Hosted {
     handle: (messages) => {
       let since = systemClock.now();
       for (const item of (messages as readonly ReadBatch[]).flat()) {
-        const answer = answerOf(reader, item);
-        if (answer.ok) addBuffer(answer.result, transfer);
-        answers.push(answer);
+        answers.push(answerOf(reader, item, transfer));
         const now = systemClock.now();
         if (now - since < GATHER_MS) continue;
         flush();
@@ -38,20 +36,22 @@ export function create({ file }: ReaderInit, reply: Reply): Hosted {
   };
 }
 
-function answerOf(reader: StoreReader, { id, operation, request }: ReadItem): ReadAnswer {
+function answerOf(reader: StoreReader, { id, operation, request }: ReadItem, transfer: ArrayBuffer[]): ReadAnswer {
   try {
-    return { id, ok: true, result: reader.read(operation, request as never) };
+    return { id, ok: true, result: ready(reader.read(operation, request as never), transfer) };
   } catch (error) {
     const { code, details, text } = errorMessage(error);
     return { id, ok: false, code: code ?? 'internal', details, text };
   }
 }
 
-/** Pages go over without a copy. */
-function addBuffer(result: unknown, transfer: ArrayBuffer[]): void {
-  if (typeof result !== 'object' || result === null || !('bytes' in result)) return;
+/** Pages go over without a copy. Empty ones may be one and the same, which could go over only once. */
+function ready(result: unknown, transfer: ArrayBuffer[]): unknown {
+  if (typeof result !== 'object' || result === null || !('bytes' in result)) return result;
   const { bytes } = result;
-  if (!(bytes instanceof Uint8Array)) return;
+  if (!(bytes instanceof Uint8Array)) return result;
+  if (bytes.length === 0) return { ...result, bytes: new Uint8Array(0) };
   const buffer = bytes.buffer as ArrayBuffer;
   if (!isMarkedAsUntransferable(buffer) && !transfer.includes(buffer)) transfer.push(buffer);
+  return result;
 }

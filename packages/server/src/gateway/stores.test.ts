@@ -181,6 +181,15 @@ describe('a read', () => {
     expect(positions).toEqual(Array.from({ length: 12 }, (_, i) => 11 - i));
   });
 
+  it('of an empty store is an empty page, as often as it is asked for', async () => {
+    const store = await openStore();
+    for (let i = 0; i < 3; i++) {
+      const page = await store.read('readEvents', ALL);
+      expect(page).toMatchObject({ count: 0, next: null, lastPosition: -1 });
+      expect(page.bytes).toHaveLength(0);
+    }
+  });
+
   it('fails where there is nothing to read', async () => {
     const store = await openStore();
     const read = async (): Promise<void> => {

@@ -190,12 +190,12 @@ export class ThreadEngine implements Engine {
   }
 
   #makeWriter(): WorkerSlot {
-    const { file, modules } = this.#options;
+    const { file, store, modules } = this.#options;
     return new WorkerSlot(this.#options, {
       id: 'writer',
       role: 'writer',
       module: modules?.writer ?? WRITER_HOST,
-      init: { file } satisfies WriterInit,
+      init: { file, store } satisfies WriterInit,
       avoid: () => this.#readers.flatMap((reader) => reader.handle?.thread ?? []),
       onMessage: (message) => this.#fromWriter(message as FromWriter),
       onUp: (handle) => {
@@ -208,12 +208,12 @@ export class ThreadEngine implements Engine {
   }
 
   #makeReader(index: number): WorkerSlot {
-    const { file, modules } = this.#options;
+    const { file, store, modules } = this.#options;
     const slot: WorkerSlot = new WorkerSlot(this.#options, {
       id: `reader ${index}`,
       role: 'reader',
       module: modules?.reader ?? READER_HOST,
-      init: { file } satisfies ReaderInit,
+      init: { file, store } satisfies ReaderInit,
       avoid: () => (this.#writer.handle === null ? [] : [this.#writer.handle.thread]),
       onMessage: (message) => told.onMessage(message),
       onUp: () => told.onUp(),

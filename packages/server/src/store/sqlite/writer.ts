@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { type ErrorCode, type ErrorDetails, PlexusError } from '@plexus/protocol';
 import { CommitMark } from '../../lib/sqlite/commit-mark.ts';
 import { Database, damaged } from '../../lib/sqlite/database.ts';
+import { LogRoom } from '../../lib/sqlite/log-room.ts';
 import { UuidV7 } from '../../lib/uuid.ts';
 import type { AppendResult } from '../append.ts';
 import type { WriteName, WriteOperations } from '../operations.ts';
@@ -57,6 +58,7 @@ export interface StoreWriterOptions {
 export class StoreWriter {
   readonly #db: Database;
   readonly #mark: CommitMark;
+  readonly #room: LogRoom;
   readonly #wallMs: () => number;
   readonly #meta: Meta;
   readonly #heads: Heads;
@@ -79,6 +81,7 @@ export class StoreWriter {
   private constructor(db: Database, mark: CommitMark, { file, wallMs, store = basename(file) }: StoreWriterOptions) {
     this.#db = db;
     this.#mark = mark;
+    this.#room = new LogRoom(file);
     this.#wallMs = wallMs;
     this.#meta = new Meta(db);
     this.#heads = new Heads(db, this.#meta);
@@ -158,6 +161,7 @@ export class StoreWriter {
     const { length, isDue } = this.#tail;
     const isBusy = this.#isBusy;
     this.#isBusy = false;
+    this.#room.tend();
     if (length === 0) return null;
     if (isBusy && !isDue) return IDLE_MS;
     return this.#tryIndexing() ? null : INDEX_RETRY_MS;
