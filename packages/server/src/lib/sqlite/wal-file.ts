@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { endianness } from 'node:os';
 
 /** https://www.sqlite.org/fileformat2.html#walformat */
 const HEADER_BYTES = 32;
@@ -107,15 +108,16 @@ export class WalFile implements Disposable {
 function readHeader(bytes: Buffer, pageBytes: number): WalHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const magic = view.getUint32(0);
-  // The lowest bit says which. Files are made on the kind of machine that reads them, nearly always.
-  const bigEndian = magic === MAGIC + 1;
   const stored = { a: view.getInt32(24), b: view.getInt32(28) };
-  const computed = sum(view, 0, 24, bigEndian, { a: 0, b: 0 });
+  const saysBigEndian = magic === MAGIC + 1;
+  const computed = sum(view, 0, 24, saysBigEndian, { a: 0, b: 0 });
   const isValid =
-    (magic === MAGIC || bigEndian) &&
+    (magic === MAGIC || saysBigEndian) &&
     view.getUint32(4) === VERSION &&
     view.getUint32(8) === pageBytes &&
     sameSums(stored, computed);
+  // A damaged header may say the wrong order. SQLite writes in that of the machine, which is nearly always this kind.
+  const bigEndian = isValid ? saysBigEndian : endianness() === 'BE';
   const [salt1, salt2] = [view.getUint32(16), view.getUint32(20)];
   return { pageBytes, salt1, salt2, stored, computed, bigEndian, isValid };
 }
