@@ -86,6 +86,31 @@ async function refusedAsDamaged(dataDir: string): Promise<string> {
   return said;
 }
 
+/** Starts on it: either that is refused, or whatever is read is right or refused. */
+async function neverWrong(dataDir: string, expected: readonly ShownEvent[], what: string): Promise<void> {
+  let node: StoreProcess;
+  try {
+    node = await StoreProcess.start({ dataDir });
+  } catch (error) {
+    expect((error as Error).message, what).toMatch(/\(1\).*damaged/s);
+    return;
+  }
+  await using started = node;
+  // A stream of lines can only break off: what came before must be right.
+  const all = await started.events().catch((error: Error) => {
+    expect(error.message, what).toMatch(/store_damaged|terminated/);
+    return null;
+  });
+  if (all !== null) expect(all, what).toEqual(expected);
+  for (const stream of ['s0', 's10', 's20', 's30']) {
+    const { status, body } = await started.ask('GET', `/streams/${stream}/events?limit=1000`);
+    if (status === 200) {
+      const shown = (body as unknown as { events: ShownEvent[] }).events;
+      expect(shown, what).toEqual(expected.filter((event) => event.stream === stream));
+    } else expect(body.error?.code, what).toBe('store_damaged');
+  }
+}
+
 describe('a store’s file at start', () => {
   it('that is whole is opened, after a stop and after a kill', async () => {
     for (const [of, expected] of [
@@ -117,7 +142,7 @@ describe('a store’s file at start', () => {
 
   it('whose write-ahead log was cut or taken away is refused: acknowledged events would be missing', async () => {
     expect(statSync(`${storeFile(killed)}-wal`).size).toBeGreaterThan(10_000);
-    for (const part of [0, 0.3, 0.9]) {
+    for (const part of [0, 0.3]) {
       await withCopy(killed, async (dataDir) => {
         const wal = `${storeFile(dataDir)}-wal`;
         truncateSync(wal, Math.floor(statSync(wal).size * part));
@@ -128,6 +153,17 @@ describe('a store’s file at start', () => {
       rmSync(`${storeFile(dataDir)}-wal`);
       await refusedAsDamaged(dataDir);
     });
+  });
+
+  it('whose write-ahead log lost its end is refused, or has every acknowledged event all the same', async () => {
+    // The end may be index work that comes after the answers.
+    for (const part of [0.8, 0.99]) {
+      await withCopy(killed, async (dataDir) => {
+        const wal = `${storeFile(dataDir)}-wal`;
+        truncateSync(wal, Math.floor(statSync(wal).size * part));
+        await neverWrong(dataDir, events.killed, `cut to ${part}`);
+      });
+    }
   });
 
   it('of a newer version is refused, with what to do', () =>
@@ -157,31 +193,6 @@ describe('a store’s file at start', () => {
 });
 
 describe('a flipped bit', () => {
-  /** Starts on it: either that is refused, or whatever is read is right or refused. */
-  async function neverWrong(dataDir: string, expected: readonly ShownEvent[], what: string): Promise<void> {
-    let node: StoreProcess;
-    try {
-      node = await StoreProcess.start({ dataDir });
-    } catch (error) {
-      expect((error as Error).message, what).toMatch(/\(1\).*damaged/s);
-      return;
-    }
-    await using started = node;
-    // A stream of lines can only break off: what came before must be right.
-    const all = await started.events().catch((error: Error) => {
-      expect(error.message, what).toMatch(/store_damaged|terminated/);
-      return null;
-    });
-    if (all !== null) expect(all, what).toEqual(expected);
-    for (const stream of ['s0', 's10', 's20', 's30']) {
-      const { status, body } = await started.ask('GET', `/streams/${stream}/events?limit=1000`);
-      if (status === 200) {
-        const shown = (body as unknown as { events: ShownEvent[] }).events;
-        expect(shown, what).toEqual(expected.filter((event) => event.stream === stream));
-      } else expect(body.error?.code, what).toBe('store_damaged');
-    }
-  }
-
   it.each(['.db', '.db-wal'])(
     'in the %s gives no wrong data',
     async (suffix) => {

@@ -52,7 +52,7 @@ export class Causation {
 
   /** Adds what matches, by position. */
   #addAll(view: StoreView, filter: EventFilter, found: Found): void {
-    const conditions = conditionsOf(filter, { view, ...this.#tables });
+    const conditions = conditionsOf(filter, this.#tables);
     const walk = this.#walk(view, conditions);
     for (let rows = walk.next(MAX_BATCH, MAX_BYTES); rows !== null; rows = walk.next(MAX_BATCH, MAX_BYTES)) {
       for (const row of rows) {
@@ -113,7 +113,7 @@ class Found {
   /** @returns false if there was no room for it */
   add(row: StoredRow): boolean {
     if (this.#positions.has(row.position)) return true;
-    this.#bytes += row.end - row.start;
+    this.#bytes += row.record.length;
     if (this.room <= 0 || (this.#bytes > MAX_BYTES && this.rows.length > 0)) {
       this.cut();
       return false;

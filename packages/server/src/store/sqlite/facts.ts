@@ -90,8 +90,8 @@ export class Facts {
 /** @returns a page of them */
 export function framesOf(rows: readonly StoredRow[]): Uint8Array {
   const sink = new ByteSink();
-  for (const { position, version, timeUs, buffer, start, end } of rows) {
-    writeFrame(sink, position, version, timeUs, buffer.subarray(start, end));
+  for (const { position, version, timeUs, record } of rows) {
+    writeFrame(sink, position, version, timeUs, record);
   }
   return sink.take();
 }

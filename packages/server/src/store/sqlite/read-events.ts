@@ -1,6 +1,6 @@
 import { ByteSink } from '../../lib/byte-sink.ts';
 import type { Database } from '../../lib/sqlite/database.ts';
-import { writeFrame } from '../page.ts';
+import { FRAME_HEADER_BYTES, writeFrame } from '../page.ts';
 import type { EventFilter, Page, ReadRequest } from '../reads.ts';
 import { LineWriter } from './ndjson.ts';
 import { type Condition, conditionsOf } from './read-filter.ts';
@@ -19,8 +19,6 @@ const LISTED_COST = 3;
 /** Much of what an index of tags or types leads to may belong to other streams. */
 const LISTED_COST_IN_STREAM = 16;
 
-const EMPTY = Buffer.alloc(0);
-
 /** Reads pages of events. */
 export class EventReader {
   readonly #tables: StoreTables;
@@ -37,13 +35,13 @@ export class EventReader {
   read(view: StoreView, request: ReadRequest): Page {
     const { streams } = this.#tables;
     const head = request.stream === null ? null : streams.readable(view, request.stream);
-    const conditions = conditionsOf(request.filter, { view, ...this.#tables });
+    const conditions = conditionsOf(request.filter, this.#tables);
     if (head !== null && conditions.length > 0) conditions.push(inStream(head));
     const budget = new Budget(this.#pageUnits);
     const isNever = conditions.some((condition) => condition.isNever);
     const walk = isNever ? null : this.#walk(view, request, head, conditions, budget);
     return walk === null
-      ? { bytes: EMPTY, count: 0, next: null, lastPosition: view.lastPosition }
+      ? { bytes: bytesOf(null), count: 0, next: null, lastPosition: view.lastPosition }
       : pageOf(walk, request, conditions, budget, view);
   }
 
@@ -126,40 +124,58 @@ export function firstAfter(rows: EventRows, { lastPosition }: StoreView, timeUs:
 /** Takes what matches from a walk until the page is full or has cost enough. */
 function pageOf(
   walk: Walk,
-  { limit, maxBytes, form }: ReadRequest,
+  request: ReadRequest,
   conditions: readonly Condition[],
   budget: Budget,
   { lastPosition }: StoreView,
 ): Page {
-  const sink = new ByteSink();
-  const write = writerOf(sink, form);
+  const { form } = request;
+  // A page that looks at nothing would go on where it began.
+  const limit = Math.max(request.limit, 1);
+  const maxBytes = Math.max(request.maxBytes, 1);
+  let sink: ByteSink | null = null;
+  let write: (row: StoredRow) => void = ignore;
   let count = 0;
   for (;;) {
     const most = conditions.length === 0 ? Math.min(MAX_BATCH, limit - count) : MAX_BATCH;
-    const rows = walk.next(most, maxBytes - sink.length);
-    if (rows === null) return { bytes: sink.take(), count, next: null, lastPosition };
+    const rows = walk.next(most, maxBytes - (sink?.length ?? 0));
+    if (rows === null) return { bytes: bytesOf(sink), count, next: null, lastPosition };
     let last = rows.at(-1)!;
     let isFull = budget.isSpent;
     for (const row of rows) {
       if (conditions.length > 0 && !conditions.every((condition) => condition.holds(row))) continue;
+      if (sink === null) {
+        sink = new ByteSink(sizeOf(rows));
+        write = writerOf(sink, form);
+      }
       write(row);
       if (++count < limit && sink.length < maxBytes) continue;
       last = row;
       isFull = true;
       break;
     }
-    if (isFull) return { bytes: sink.take(), count, next: walk.after(last), lastPosition };
+    if (isFull) return { bytes: bytesOf(sink), count, next: walk.after(last), lastPosition };
   }
+}
+
+const ignore = (): void => {};
+
+/** What was written, in a buffer that nothing else is in, so that it may be transferred. */
+function bytesOf(sink: ByteSink | null): Buffer {
+  return sink === null ? Buffer.allocUnsafeSlow(0) : sink.buffer.subarray(0, sink.length);
+}
+
+/** Bytes that the events take as frames. */
+function sizeOf(rows: readonly StoredRow[]): number {
+  return rows.reduce((sum, { record }) => sum + FRAME_HEADER_BYTES + record.length, 0);
 }
 
 function writerOf(sink: ByteSink, form: ReadRequest['form']): (row: StoredRow) => void {
   if (form === 'frames') {
-    return ({ position, version, timeUs, buffer, start, end }) => {
-      writeFrame(sink, position, version, timeUs, buffer.subarray(start, end));
-    };
+    return ({ position, version, timeUs, record }) => writeFrame(sink, position, version, timeUs, record);
   }
   const lines = new LineWriter(sink);
-  return ({ position, version, timeUs, buffer, start, end }) => {
-    lines.write(buffer, start, end, position, version, timeUs);
+  return ({ position, version, timeUs, record }) => {
+    lines.write(record, 0, record.length, position, version, timeUs);
   };
 }

@@ -7,7 +7,6 @@ import type { NameRow, Names } from './read-names.ts';
 import type { StoredRow } from './read-rows.ts';
 import type { EntrySources } from './read-sources.ts';
 import type { Streams } from './read-streams.ts';
-import type { StoreView } from './read-view.ts';
 
 /** What an index can say of a condition: sources of entries, combined. */
 export type Index =
@@ -36,7 +35,6 @@ export interface Condition {
 
 /** What conditions are made from. */
 export interface Lookups {
-  readonly view: StoreView;
   readonly types: Names;
   readonly tags: Names;
   readonly streams: Streams;
@@ -98,8 +96,8 @@ function typePrefixed(prefix: string, lookups: Lookups): Condition {
   return { holds, index: null, tail: {}, isNever: false };
 }
 
-function streamMatching(pattern: Pattern, { view, streams, sources }: Lookups): Condition {
-  const among = streams.withPrefix(view, pattern.prefix, MOST_BY_PREFIX);
+function streamMatching(pattern: Pattern, { streams, sources }: Lookups): Condition {
+  const among = streams.withPrefix(pattern.prefix, MOST_BY_PREFIX);
   if (among !== null) {
     const found = among.filter(({ name }) => pattern.matches(name));
     const ids = new Set(found.map(({ id }) => id));

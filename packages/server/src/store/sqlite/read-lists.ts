@@ -42,8 +42,20 @@ export interface List {
   seek(key: number): number;
   /** Adds the sources that say that `key`, which `seek` has just given, is there. */
   claims(key: number, sources: EntrySource[]): void;
+  /**
+   * Adds the entries on either side of those that were asked for, from the first `seek` up to `endKey`: one that was changed
+   * so that it lies outside would hide the event that it led to.
+   */
+  neighbours(endKey: number, found: Found[]): void;
 }
 
+/** A position, and what says that it is there. */
+export interface Found {
+  readonly position: number;
+  readonly claims: readonly EntrySource[];
+}
+
+const NOTHING: Entry = [0, 0];
 const FIRST_CHUNK = 128;
 const LARGEST_CHUNK = 2048;
 
@@ -78,6 +90,8 @@ export class IndexList implements List {
   /** Every key from here to the end of the chunk is in it, or is none of the list's. */
   #from = END;
   #isLast = false;
+  /** Position of the entry before the first key that was asked for. */
+  #before: number | null = null;
 
   constructor(file: string, source: EntrySource, isForwards: boolean, budget: Budget) {
     this.#file = file;
@@ -107,12 +121,21 @@ export class IndexList implements List {
     if (entry !== undefined && entry[0] * this.#sign === key) sources.push(this.#source);
   }
 
+  neighbours(endKey: number, found: Found[]): void {
+    const claims = [this.#source];
+    if (this.#before !== null) found.push({ position: this.#before, claims });
+    const entry = this.#chunk[this.#at];
+    if (entry !== undefined && entry[0] * this.#sign > endKey) found.push({ position: entry[0], claims });
+  }
+
   #fetch(key: number): void {
     const isForwards = this.#sign === 1;
     const chunk = this.#source.fetch(key * this.#sign, isForwards, this.#limit);
     this.#budget.spend(STATEMENT_COST + chunk.length);
     this.#isLast = chunk.length < this.#limit;
     this.#check(chunk, key);
+    const first = chunk[0];
+    if (this.#from === END && first !== undefined && first[0] * this.#sign < key) this.#before = first[0];
     this.#chunk = chunk;
     this.#at = 0;
     this.#from = key;
@@ -121,13 +144,15 @@ export class IndexList implements List {
 
   #check(chunk: readonly Entry[], key: number): void {
     const sign = this.#sign;
-    for (let i = 0; i < chunk.length; i++) {
+    const isNumbered = this.#source.count !== null;
+    let [before, nBefore] = chunk[0] ?? NOTHING;
+    for (let i = 1; i < chunk.length; i++) {
       const [position, n] = chunk[i]!;
-      if (!Number.isSafeInteger(position)) throw this.#damaged('is no position', null);
-      if (i === 0) continue;
-      const [before, nBefore] = chunk[i - 1]!;
-      if ((position - before) * sign <= 0) throw this.#damaged('is out of order', position);
-      if (this.#source.count !== null && n !== nBefore + sign) throw this.#damaged('is lost', position);
+      // Said so that it does not hold for what is no number either.
+      if (!((position - before) * sign > 0)) throw this.#damaged('is out of order', before);
+      if (isNumbered && n !== nBefore + sign) throw this.#damaged('is lost', position);
+      before = position;
+      nBefore = n;
     }
     const { count } = this.#source;
     if (count === null) return;
@@ -180,6 +205,10 @@ export class AnyOf implements List {
       if (this.#heads[i] === key) this.#lists[i]!.claims(key, sources);
     }
   }
+
+  neighbours(endKey: number, found: Found[]): void {
+    for (const list of this.#lists) list.neighbours(endKey, found);
+  }
 }
 
 /** Members of all of the lists. */
@@ -211,5 +240,9 @@ export class AllOf implements List {
 
   claims(key: number, sources: EntrySource[]): void {
     for (const list of this.#lists) list.claims(key, sources);
+  }
+
+  neighbours(): void {
+    // Here an entry that was changed hides an event in any case: see `merge`.
   }
 }

@@ -1,7 +1,8 @@
 import { type Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
 import { readUuid, UUID_BYTES } from '../../lib/uuid.ts';
-import { RECORD_ID_OFFSET } from '../record.ts';
+import { Has, RECORD_FIXED_BYTES, RECORD_ID_OFFSET } from '../record.ts';
 import { RecordedEvent } from '../recorded-event.ts';
+import { causeId } from './cause-id.ts';
 import { eventChecksum } from './checksum.ts';
 
 /** Rows of one fetch. Their records come as one buffer, which is much quicker than one by one. */
@@ -9,7 +10,7 @@ export const MAX_BATCH = 128;
 /** Records above this size are fetched singly, so that a fetch holds at most `MAX_BATCH` times this. */
 const LARGE_BYTES = 32 * 1024;
 
-/** The columns of a row but the record, in the order of `CELLS`. */
+/** Columns of a row, in the order of `CELLS`. Correlation and cause are taken from the record, which says the same. */
 type Cells = readonly [
   position: number,
   stream: number,
@@ -20,77 +21,64 @@ type Cells = readonly [
   checksum: number,
   bytes: number,
   tags: string | null,
-  correlation: string | null,
-  causation: string | null,
 ];
 type Fetched = readonly [cells: string, records: Uint8Array | null];
 
-const CELLS =
-  'e.position, e.stream, e.version, e.part, e.type, e.time, e.checksum, length(e.record), e.tags, e.correlation, e.causation';
-const INTEGERS = 8;
-const BYTES = 7;
+const CELLS = 'e.position, e.stream, e.version, e.part, e.type, e.time, e.checksum, length(e.record), e.tags';
 // An aggregate makes one row of many: the price of a value that crosses into JavaScript is what a read costs.
 // `CROSS JOIN` keeps the order of the loops; rows that came in another order would be noticed.
 const SELECT = `
   SELECT json_group_array(json_array(${CELLS})),
     CAST(group_concat(CASE WHEN length(e.record) <= ${LARGE_BYTES} THEN e.record END, '') AS BLOB)`;
 
+const NO_TAGS: readonly number[] = [];
+
 /** An event as it lies in the file, verified against its checksum. */
 export class StoredRow {
   readonly position: number;
-  /** Row ids of stream, type and tags. */
+  /** Row ids of stream and type. */
   readonly stream: number;
   readonly version: number;
-  /** Place in its append, and the size of that: see `SCHEMA`. */
-  readonly part: number;
   readonly type: number;
   readonly timeUs: number;
-  /** JSON; null: none. */
-  readonly tags: string | null;
   readonly correlation: string | null;
+  /** As in `causeId`. */
   readonly causation: string | null;
-  /** Holds the record in `[start, end)`. */
-  readonly buffer: Buffer;
-  readonly start: number;
-  readonly end: number;
+  /** A view. */
+  readonly record: Buffer;
+  readonly #tags: string | null;
   #tagIds: readonly number[] | null = null;
 
-  constructor(cells: Cells, buffer: Buffer, start: number, end: number) {
+  constructor(cells: Cells, correlation: string | null, causation: string | null, record: Buffer) {
     this.position = cells[0];
     this.stream = cells[1];
     this.version = cells[2];
-    this.part = cells[3];
     this.type = cells[4];
     this.timeUs = cells[5];
-    this.tags = cells[8];
-    this.correlation = cells[9];
-    this.causation = cells[10];
-    this.buffer = buffer;
-    this.start = start;
-    this.end = end;
+    this.correlation = correlation;
+    this.causation = causation;
+    this.record = record;
+    this.#tags = cells[8];
   }
 
-  /** A view of it. */
   get event(): RecordedEvent {
-    return new RecordedEvent(this.buffer, this.start, this.end, this.position, this.version, this.timeUs);
+    return new RecordedEvent(this.record, 0, this.record.length, this.position, this.version, this.timeUs);
   }
 
   get id(): string {
-    return readUuid(this.buffer, this.start + RECORD_ID_OFFSET);
+    return readUuid(this.record, RECORD_ID_OFFSET);
   }
 
   hasId(id: Uint8Array): boolean {
-    const at = this.start + RECORD_ID_OFFSET;
-    return id.length === UUID_BYTES && this.buffer.compare(id, 0, UUID_BYTES, at, at + UUID_BYTES) === 0;
+    return this.record.subarray(RECORD_ID_OFFSET, RECORD_ID_OFFSET + UUID_BYTES).equals(id);
   }
 
+  /** Row ids. */
   get tagIds(): readonly number[] {
-    this.#tagIds ??= this.tags === null ? NO_TAGS : (JSON.parse(this.tags) as number[]);
+    this.#tagIds ??= this.#tags === null ? NO_TAGS : (JSON.parse(this.#tags) as number[]);
     return this.#tagIds;
   }
 }
-
-const NO_TAGS: readonly number[] = [];
 
 /** Which way, and how much of it. */
 export interface Fetch {
@@ -168,7 +156,7 @@ export class EventRows {
     let bytes = 0;
     for (let i = 0; i < all.length && bytes < maxBytes; i++) {
       const cells = all[isForwards ? i : all.length - 1 - i]!;
-      const size = cells[BYTES];
+      const size = cells[7];
       bytes += size;
       if (size > LARGE_BYTES) {
         rows.push(this.#largeRow(cells));
@@ -197,23 +185,20 @@ export class EventRows {
   }
 
   #verified(cells: Cells, buffer: Buffer, start: number, end: number): StoredRow {
-    for (let i = 0; i < INTEGERS; i++) if (!Number.isSafeInteger(cells[i])) throw this.#changed(cells);
-    if (start < 0 || end > buffer.length) throw this.#changed(cells);
-    const [position, stream, version, part, type, timeUs, checksum, , tags, correlation, causation] = cells;
-    const actual = eventChecksum(
-      position,
-      stream,
-      version,
-      part,
-      type,
-      timeUs,
-      tags,
-      correlation,
-      causation,
-      buffer.subarray(start, end),
-    );
+    // Sizes of damaged rows may be anything.
+    if (!(start >= 0 && end - start >= RECORD_FIXED_BYTES && end <= buffer.length)) throw this.#changed(cells);
+    const record = buffer.subarray(start, end);
+    let correlation: string | null = null;
+    let causation: string | null = null;
+    if ((record[1]! & (Has.CorrelationId | Has.CausationId)) !== 0) {
+      const event = new RecordedEvent(record, 0, record.length, 0, 0, 0);
+      correlation = event.correlationId;
+      causation = event.causationId === null ? null : causeId(event.causationId);
+    }
+    const [position, stream, version, part, type, timeUs, checksum, , tags] = cells;
+    const actual = eventChecksum(position, stream, version, part, type, timeUs, tags, correlation, causation, record);
     if (actual !== checksum) throw this.#changed(cells);
-    return new StoredRow(cells, buffer, start, end);
+    return new StoredRow(cells, correlation, causation, record);
   }
 
   #changed([position]: Cells): Error {

@@ -109,12 +109,12 @@ export class Streams {
   }
 
   /** @returns those whose names begin with `prefix`, or null if there are more than `most` */
-  withPrefix(view: StoreView, prefix: string, most: number): StreamHead[] | null {
+  withPrefix(prefix: string, most: number): Pick<StreamHead, 'id' | 'name' | 'indexedVersion'>[] | null {
     this.#believe();
     const rows = this.#from.all(prefix, most + 1);
     for (const row of rows) this.#verify(row);
     const found = rows.filter((row) => row[1].startsWith(prefix));
-    return found.length > most ? null : found.map((row) => this.#withTail(view, row));
+    return found.length > most ? null : found.map(([id, name, indexedVersion]) => ({ id, name, indexedVersion }));
   }
 
   #withTail(view: StoreView, row: Row): StreamHead {

@@ -1,5 +1,5 @@
 import { damaged } from '../../lib/sqlite/database.ts';
-import { type Budget, END, type EntrySource, EVENT_COST, type List, STATEMENT_COST } from './read-lists.ts';
+import { type Budget, END, type EntrySource, EVENT_COST, type Found, type List, STATEMENT_COST } from './read-lists.ts';
 import { type EventRows, MAX_BATCH, type StoredRow } from './read-rows.ts';
 import type { EntrySources } from './read-sources.ts';
 import type { StreamHead } from './read-streams.ts';
@@ -22,7 +22,7 @@ const FETCH_BYTES_PER_UNIT = 512;
 
 function spend(budget: Budget, rows: readonly StoredRow[]): void {
   let bytes = 0;
-  for (const row of rows) bytes += row.end - row.start;
+  for (const row of rows) bytes += row.record.length;
   budget.spend(STATEMENT_COST + rows.length * EVENT_COST + bytes / FETCH_BYTES_PER_UNIT);
 }
 
@@ -128,12 +128,6 @@ export interface ListedOptions {
   readonly stream: StreamHead | null;
 }
 
-/** A position that was found, and what says that it is of interest. */
-interface Found {
-  readonly position: number;
-  readonly claims: readonly EntrySource[];
-}
-
 const NO_CLAIMS: readonly EntrySource[] = [];
 
 /** The events that lists and the tail name. */
@@ -144,6 +138,7 @@ export class ListedWalk implements Walk {
   #key: number;
   #tail: readonly number[] | null = null;
   #tailAt = 0;
+  #isListed = false;
   /** Found and not fetched. */
   #found: Found[] = [];
 
@@ -156,15 +151,14 @@ export class ListedWalk implements Walk {
   }
 
   next(most: number, maxBytes: number): StoredRow[] | null {
-    const { rows, budget } = this.#options;
     if (this.#found.length === 0) this.#gather(Math.min(most, MAX_BATCH));
     const found = this.#found;
-    if (found.length === 0) return null;
-    const positions = found.map(({ position }) => position);
-    const fetched = rows.at(positions, { maxBytes });
+    if (found.length === 0) {
+      this.#checkNeighbours(this.#endKey);
+      return null;
+    }
+    const fetched = this.#fetch(found, maxBytes);
     this.#found = found.slice(fetched.length);
-    spend(budget, fetched);
-    for (let i = 0; i < fetched.length; i++) this.#check(found[i]!, fetched[i]!);
     return fetched;
   }
 
@@ -176,11 +170,27 @@ export class ListedWalk implements Walk {
     return step(version, { low: stream.first, high: stream.version }, isForwards);
   }
 
+  #fetch(found: readonly Found[], maxBytes: number): StoredRow[] {
+    const { rows, budget } = this.#options;
+    const positions = found.map(({ position }) => position);
+    const fetched = rows.at(positions, { maxBytes });
+    spend(budget, fetched);
+    for (let i = 0; i < fetched.length; i++) this.#check(found[i]!, fetched[i]!);
+    return fetched;
+  }
+
   /** An entry that was changed into another would hide the event that it led to before. */
   #check({ claims, position }: Found, row: StoredRow): void {
     const wrong = claims.find((source) => !source.holds(row));
     if (wrong === undefined) return;
     throw damaged(this.#options.file, `an entry of the index of ${wrong.what} leads to another event`, position);
+  }
+
+  /** @param endKey of the range; `END` where it has not been reached */
+  #checkNeighbours(endKey: number): void {
+    const found: Found[] = [];
+    this.#options.list.neighbours(endKey, found);
+    for (const one of found) this.#fetch([one], 1);
   }
 
   #gather(most: number): void {
@@ -196,7 +206,7 @@ export class ListedWalk implements Walk {
     const { isForwards } = this.#options;
     const key = this.#key;
     const inTail = isForwards ? END : this.#seekTail(key);
-    const listed = inTail === END ? list.seek(key) : END;
+    const listed = inTail === END ? this.#seekList(list, key) : END;
     const found = inTail !== END ? inTail : listed !== END ? listed : isForwards ? this.#seekTail(key) : END;
     this.#key = found + 1;
     if (found > this.#endKey) return false;
@@ -204,6 +214,13 @@ export class ListedWalk implements Walk {
     if (found === listed) list.claims(found, claims);
     this.#found.push({ position: found * this.#sign, claims: claims.length === 0 ? NO_CLAIMS : claims });
     return found !== listed;
+  }
+
+  #seekList(list: List, key: number): number {
+    const found = list.seek(key);
+    if (!this.#isListed) this.#checkNeighbours(END);
+    this.#isListed = true;
+    return found;
   }
 
   #seekTail(key: number): number {

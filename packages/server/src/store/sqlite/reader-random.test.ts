@@ -10,6 +10,7 @@ import { readRequest } from '../testing/engine-steps.ts';
 import { matchesFilter } from '../testing/memory-reads.ts';
 import { StoreReader } from './reader.ts';
 import { TestWriter, uuid } from './testing/writer-steps.ts';
+import type { Slice } from './verify.ts';
 
 const EVENTS = 6000;
 /** Indexed when this many are there; the rest is the tail. */
@@ -63,7 +64,7 @@ const filter: fc.Arbitrary<EventFilter> = fc.record(
     }),
     query,
     correlationId: fc.nat(600).map((n) => `c${n}`),
-    causationId: fc.nat(EVENTS / 90).map((n) => uuid(n * 90)),
+    causationId: fc.nat(Math.floor(EVENTS / 90)).map((n) => uuid(n * 90)),
     sinceUs: timeUs,
     untilUs: timeUs,
   },
@@ -213,7 +214,7 @@ describe('a reader of thousands of events, a part of them not indexed', () => {
     const faults: object[] = [];
     const totals = { events: 0, streams: 0 };
     for (let from: number | null = 0; from !== null; ) {
-      const slice = reader.read('verify', { from });
+      const slice: Slice = reader.read('verify', { from });
       faults.push(...slice.faults);
       totals.events += slice.events;
       totals.streams += slice.streams;

@@ -130,7 +130,7 @@ class KnownNames {
 function checkRecord(row: StoredRow, names: KnownNames, faults: Faults): void {
   const differs = (what: string): void =>
     faults.add(WHERE, `${what} in the record is not that of the row`, row.position);
-  if (row.buffer[row.start] !== RECORD_LAYOUT) {
+  if (row.record[0] !== RECORD_LAYOUT) {
     faults.add(WHERE, 'its record has an unknown layout', row.position);
     return;
   }
