@@ -134,7 +134,7 @@ const newEvent = {
   correlationId: Type.Optional(Nullable(Type.String())),
   causationId: Type.Optional(Nullable(Type.String())),
 };
-const Events = Type.Array(Type.Object(newEvent, closed), { minItems: 1 });
+const Events = Type.Array(Type.Object(newEvent, closed), { minItems: 1, maxItems: LIMITS.maxAppendEvents });
 const ExpectedVersion = Type.Union(
   [Type.Integer({ minimum: -1 }), Type.Literal('none'), Type.Literal('exists'), Type.Literal('any')],
   { description: 'The last version of the stream, or what it must be like. Default any' },
@@ -159,7 +159,7 @@ export const MultiAppendBody = Type.Union([
     {
       writes: Type.Array(
         Type.Object({ stream: Type.String(), expectedVersion: Type.Optional(ExpectedVersion), events: Events }, closed),
-        { minItems: 1 },
+        { minItems: 1, maxItems: LIMITS.maxAppendEvents },
       ),
       condition: Type.Optional(Condition),
     },
@@ -167,7 +167,10 @@ export const MultiAppendBody = Type.Union([
   ),
   Type.Object(
     {
-      events: Type.Array(Type.Object({ stream: Type.String(), ...newEvent }, closed), { minItems: 1 }),
+      events: Type.Array(Type.Object({ stream: Type.String(), ...newEvent }, closed), {
+        minItems: 1,
+        maxItems: LIMITS.maxAppendEvents,
+      }),
       condition: Type.Optional(Condition),
     },
     closed,

@@ -40,6 +40,9 @@ export function writeAppend(sink: ByteSink, request: AppendRequest, ids: UuidV7)
 
 function writeParts(sink: ByteSink, { writes, condition }: AppendRequest, ids: UuidV7): void {
   if (writes.length === 0) throw refuse('an append has at least one write');
+  // Before anything is done for each of them.
+  if (writes.length > LIMITS.maxAppendEvents) throw refuse(`an append may have ${LIMITS.maxAppendEvents} events`);
+  const streams = new Set<string>();
   const at = sink.reserve(APPEND_HEADER_BYTES);
   sink.buffer.writeUInt32LE(writes.length, at + 4);
   let queryBytes = 0;
@@ -53,9 +56,8 @@ function writeParts(sink: ByteSink, { writes, condition }: AppendRequest, ids: U
   let events = 0;
   let bytes = 0;
   for (const write of writes) {
-    if (writes.length > 1 && writes.some((other) => other !== write && other.stream === write.stream)) {
-      throw refuse(`stream ${write.stream} is written twice`);
-    }
+    if (streams.has(write.stream)) throw refuse(`stream ${write.stream} is written twice`);
+    streams.add(write.stream);
     if (write.events.length === 0) throw refuse('a write has at least one event');
     events += write.events.length;
     if (events > LIMITS.maxAppendEvents) throw refuse(`an append may have ${LIMITS.maxAppendEvents} events`);
