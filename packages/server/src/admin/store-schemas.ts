@@ -1,4 +1,5 @@
 import { type TSchema, Type } from 'typebox';
+import { LIMITS } from '../store/event.ts';
 import { QUERY_LIMITS } from '../store/query.ts';
 import { DEFAULT_LIMIT, ErrorAnswer, MAX_LIMIT } from './schemas.ts';
 
