@@ -4,6 +4,10 @@ import type { NameEntry } from './name-table.ts';
 
 /** When the tail is to be indexed, whichever comes first. */
 const DUE_EVENTS = 4096;
+/** While little is written at a time, appends come one by one: a step must not hold them up for long. */
+const LEAST_DUE_EVENTS = 512;
+/** So many commits of the present size make a step. */
+const COMMITS_PER_STEP = 32;
 const DUE_TAGS = 16_384;
 /** Of records: the index step reads them. */
 const DUE_BYTES = 16 * 1024 * 1024;
@@ -23,6 +27,7 @@ export class Tail {
   #bytes = 0;
   /** Newest time in an id that is a UUID v7; -1: none. */
   #newestIdMs = -1;
+  #dueEvents = LEAST_DUE_EVENTS;
 
   /** Empties it. @param start position of the next event */
   clear(start: number): void {
@@ -53,12 +58,17 @@ export class Tail {
   }
 
   get isDue(): boolean {
-    return this.#isOver(1);
+    return this.#isOver(1, this.#dueEvents);
+  }
+
+  /** Large steps cost less per event, small ones hold up less. @param items of the last commit */
+  pace(items: number): void {
+    this.#dueEvents = Math.min(Math.max(items * COMMITS_PER_STEP, LEAST_DUE_EVENTS), DUE_EVENTS);
   }
 
   /** Whether it must be indexed at once: only a very large commit comes to that. */
   get isOverlong(): boolean {
-    return this.#isOver(LONGEST);
+    return this.#isOver(LONGEST, DUE_EVENTS);
   }
 
   /** Adds the next event. @param buffer holds its record in `[from, to)` @param tags null: none */
@@ -85,9 +95,9 @@ export class Tail {
     return this.#tags[position - this.#start]!;
   }
 
-  #isOver(factor: number): boolean {
+  #isOver(factor: number, events: number): boolean {
     return (
-      this.#types.length >= DUE_EVENTS * factor ||
+      this.#types.length >= events * factor ||
       this.#tagCount >= DUE_TAGS * factor ||
       this.#bytes >= DUE_BYTES * factor
     );

@@ -25,6 +25,12 @@ import { Tail } from './tail.ts';
 const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
 /** The write-ahead log goes into the file when it has this many pages: each page once, however often it was written. */
 const WAL_PAGES = 8000;
+/**
+ * While little is written at a time, the log is moved after so many commits already: some hundred pages hold nobody up for
+ * long, and the log stays short.
+ */
+const COMMITS_PER_CHECKPOINT = 500;
+const SMALL_COMMIT_ITEMS = 16;
 /** How long nothing must be asked for until the indexes are brought up to date all the same. */
 const IDLE_MS = 20;
 /** How long until that is tried again, after it failed. */
@@ -74,6 +80,8 @@ export class StoreWriter {
   #lastTimeUs = 0;
   /** Whether something was committed since `tend` was called. */
   #isBusy = false;
+  /** Small ones, since the log was moved or a large one came. */
+  #commits = 0;
   #isClosed = false;
   /** Whether memory no longer agrees with the file. */
   #isBroken = false;
@@ -142,6 +150,8 @@ export class StoreWriter {
   commit(items: readonly WriteItem[]): readonly WriteOutcome[] {
     const before = this.lastPosition;
     this.#isBusy = true;
+    this.#tail.pace(items.length);
+    this.#commits = items.length <= SMALL_COMMIT_ITEMS ? this.#commits + 1 : 0;
     let outcomes: readonly WriteOutcome[];
     try {
       outcomes = this.#transaction(() => this.#write(items));
@@ -162,6 +172,7 @@ export class StoreWriter {
     const isBusy = this.#isBusy;
     this.#isBusy = false;
     this.#room.tend();
+    this.#moveShortLog();
     if (length === 0) return null;
     if (isBusy && !isDue) return IDLE_MS;
     return this.#tryIndexing() ? null : INDEX_RETRY_MS;
@@ -277,6 +288,17 @@ export class StoreWriter {
   #refusal(error: unknown): WriteOutcome {
     if (!(error instanceof PlexusError) || !this.#db.inTransaction) throw error;
     return failure(error);
+  }
+
+  #moveShortLog(): void {
+    if (this.#commits < COMMITS_PER_CHECKPOINT) return;
+    this.#commits = 0;
+    try {
+      this.#db.checkpoint('passive');
+    } catch (error) {
+      // A full disk: what is in the log is safe there.
+      if (!(error instanceof PlexusError)) throw error;
+    }
   }
 
   #tryIndexing(): boolean {
