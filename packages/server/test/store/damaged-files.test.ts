@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { anySeed, randomFrom } from './random.ts';
 import { inDirectory, type ShownEvent, StoreProcess } from './store-process.ts';
+import { usedBytes } from './used-bytes.ts';
 
 const EVENTS = 1500;
 /** https://www.sqlite.org/fileformat2.html#user_version_number */
@@ -141,11 +142,11 @@ describe('a store’s file at start', () => {
     }));
 
   it('whose write-ahead log was cut or taken away is refused: acknowledged events would be missing', async () => {
-    expect(statSync(`${storeFile(killed)}-wal`).size).toBeGreaterThan(10_000);
+    expect(usedBytes(`${storeFile(killed)}-wal`)).toBeGreaterThan(10_000);
     for (const part of [0, 0.3]) {
       await withCopy(killed, async (dataDir) => {
         const wal = `${storeFile(dataDir)}-wal`;
-        truncateSync(wal, Math.floor(statSync(wal).size * part));
+        truncateSync(wal, Math.floor(usedBytes(wal) * part));
         await refusedAsDamaged(dataDir);
       });
     }
@@ -160,7 +161,7 @@ describe('a store’s file at start', () => {
     for (const part of [0.8, 0.99]) {
       await withCopy(killed, async (dataDir) => {
         const wal = `${storeFile(dataDir)}-wal`;
-        truncateSync(wal, Math.floor(statSync(wal).size * part));
+        truncateSync(wal, Math.floor(usedBytes(wal) * part));
         await neverWrong(dataDir, events.killed, `cut to ${part}`);
       });
     }

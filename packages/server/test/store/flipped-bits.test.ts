@@ -7,7 +7,6 @@ import {
   readFileSync,
   readSync,
   rmSync,
-  statSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,6 +18,7 @@ import { factsOf, type Question } from '../../src/store/testing/engine-commands.
 import { append, definition, uuid } from '../../src/store/testing/engine-steps.ts';
 import { copyStore, FileEngine } from '../../src/store/testing/file-engine.ts';
 import { anySeed, type Random, randomFrom } from './random.ts';
+import { usedBytes } from './used-bytes.ts';
 
 const APPENDS = 240;
 const FLIPS = 60;
@@ -182,7 +182,7 @@ describe.each(['closed', 'left'] as const)('a store that was %s', (how) => {
         const file = join(parent, `${how}${suffix}-${i}`, 'store.db');
         copyStore(from, file);
         expect(existsSync(file + suffix)).toBe(true);
-        const at = random(statSync(file + suffix).size);
+        const at = random(usedBytes(file + suffix));
         const bit = random(8);
         flip(file + suffix, at, bit);
         const wrong = await wrongs(file, right[how], random);

@@ -93,13 +93,19 @@ class Pair implements Disposable {
   run(steps: readonly Step[]): void {
     for (const each of steps) {
       if (each.kind === 'commit') this.#commit(each.items);
-      else if (each.kind === 'reopen') this.test.reopen();
+      else if (each.kind === 'reopen') this.#reopen();
       else if (each.kind === 'clock') this.test.wallMs += each.ms;
       // The first time after a commit it has to wait.
       else for (let i = 0; i < 2; i++) this.test.writer.tend();
       expect(this.test.writer.lastPosition).toBe(this.#log.lastPosition);
     }
     this.#compareLogs();
+  }
+
+  /** Times of commits that stored no event are forgotten. */
+  #reopen(): void {
+    this.test.reopen();
+    this.#timeUs = 0;
   }
 
   #commit(items: readonly Item[]): void {
