@@ -6,6 +6,7 @@ import { RECORD_ID_OFFSET } from '../record.ts';
 import type { AppendScan } from './append-scan.ts';
 import { checkRow, type EventRow, ROW_COLUMNS } from './event-row.ts';
 import { IdTable } from './id-table.ts';
+import { IdMisses } from './misses.ts';
 import { idMsOf, type Tail } from './tail.ts';
 
 /** Tells whether an append was taken before. */
@@ -17,11 +18,13 @@ export class EarlierAppends {
   /** Ids of the append that is looked at. */
   readonly #seen = new IdTable();
   readonly #index: Statement<readonly [number]>;
+  readonly #misses: IdMisses;
   readonly #rows: Statement<EventRow>;
 
   constructor(db: Database, tail: Tail) {
     this.#file = db.file;
     this.#tail = tail;
+    this.#misses = new IdMisses(db);
     this.#index = db.prepareRows('SELECT position FROM id_index WHERE id = ?');
     this.#rows = db.prepareRows(`SELECT ${ROW_COLUMNS} FROM events WHERE position BETWEEN ? AND ? ORDER BY position`);
   }
@@ -58,8 +61,11 @@ export class EarlierAppends {
     const inTail = this.#tail.positionOf(scan.buffer, from);
     if (inTail !== -1) return inTail;
     if (idMsOf(scan.buffer, from) > this.newestIndexedMs) return -1;
-    const row = this.#index.get(idBytes(scan.buffer, from));
-    return row === undefined ? -1 : row[0];
+    const id = idBytes(scan.buffer, from);
+    const row = this.#index.get(id);
+    if (row !== undefined) return row[0];
+    this.#misses.check(id);
+    return -1;
   }
 
   /** @param position of the event of the store that has the id of `event` @returns null: it came in another append */

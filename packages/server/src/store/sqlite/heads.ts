@@ -2,6 +2,7 @@ import { type Database, damaged, type Statement } from '../../lib/sqlite/databas
 import { rowChecksum } from './checksum.ts';
 import { forgetOldest } from './forget-oldest.ts';
 import type { Meta } from './meta.ts';
+import { NameMisses } from './misses.ts';
 
 /** What became of a stream, in `streams.deleted`. */
 export const Deleted = { No: 0, Soft: 1, Tombstone: 2 } as const;
@@ -57,6 +58,7 @@ export class Heads {
   readonly #meta: Meta;
   readonly #select: Statement<Row>;
   readonly #lastId: Statement<readonly [number | null]>;
+  readonly #misses: NameMisses;
   readonly #insert: Statement;
   readonly #update: Statement;
   /** Those with events in the tail: their rows are behind. */
@@ -73,6 +75,7 @@ export class Heads {
     const columns = 'id, version, first, deleted, created, written, checksum';
     this.#select = db.prepareRows(`SELECT ${columns} FROM streams WHERE name = ?`);
     this.#lastId = db.prepareRows('SELECT max(id) FROM streams');
+    this.#misses = new NameMisses(db, 'streams');
     this.#insert = db.prepare(`INSERT INTO streams (${columns}, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#update = db.prepare(
       'UPDATE streams SET version = ?, first = ?, deleted = ?, written = ?, checksum = ? WHERE id = ?',
@@ -147,7 +150,10 @@ export class Heads {
 
   #fetch(name: string): Head | null {
     const row = this.#select.get(name);
-    if (row === undefined) return null;
+    if (row === undefined) {
+      this.#misses.check(name);
+      return null;
+    }
     const [id, version, first, deleted, created, written, checksum] = row;
     const head = new Head(id, name, version, first, deleted, created, written);
     if (checksumOf(head) !== checksum) throw damaged(this.#file, `the row of stream ${name} differs from its checksum`);

@@ -1,6 +1,7 @@
 import { type Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
 import { rowChecksum } from './checksum.ts';
 import { forgetOldest } from './forget-oldest.ts';
+import { NameMisses } from './misses.ts';
 
 /** Names outside the tail that are kept in memory; the table has them all. */
 const MAX_KEPT = 65_536;
@@ -29,6 +30,7 @@ export class NameTable {
   readonly #table: 'types' | 'tags';
   readonly #select: Statement<Row>;
   readonly #lastId: Statement<readonly [number | null]>;
+  readonly #misses: NameMisses;
   readonly #insert: Statement;
   readonly #update: Statement;
   readonly #indexOne: Statement;
@@ -44,6 +46,7 @@ export class NameTable {
     this.#table = table;
     this.#select = db.prepareRows(`SELECT id, count, checksum FROM ${table} WHERE name = ?`);
     this.#lastId = db.prepareRows(`SELECT max(id) FROM ${table}`);
+    this.#misses = new NameMisses(db, table);
     this.#insert = db.prepare(`INSERT INTO ${table} (id, name, count, checksum) VALUES (?, ?, 0, ?)`);
     this.#update = db.prepare(`UPDATE ${table} SET count = ?, checksum = ? WHERE id = ?`);
     const index = table === 'types' ? 'type_index (type, position, n)' : 'tag_index (tag, position, n)';
@@ -102,7 +105,10 @@ export class NameTable {
 
   #fetch(name: string): NameEntry | null {
     const row = this.#select.get(name);
-    if (row === undefined) return null;
+    if (row === undefined) {
+      this.#misses.check(name);
+      return null;
+    }
     const entry = new NameEntry(row[0], name, row[1]);
     if (this.#checksum(entry) !== row[2]) {
       throw damaged(this.#file, `the row of ${name} among the ${this.#table} differs from its checksum`);
