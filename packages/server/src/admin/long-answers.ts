@@ -111,6 +111,10 @@ export class LongAnswers {
   get size(): number {
     return this.#open.size;
   }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
 }
 
 function ignore(): void {}

@@ -103,10 +103,11 @@ class PullConsumer implements ConsumerSink {
   readonly #onEnd: () => void;
   readonly #idleMs: number;
   readonly #consumer: Consumer;
-  /** Delivered by the subscription, and not yet fetched. */
+  /** Delivered by the subscription, and not yet fetched: hardly more than one answer may hold. */
   readonly #ready: Delivery[] = [];
-  /** Asked for, and not yet delivered. */
-  #demand = 0;
+  #readyBytes = 0;
+  /** Whether an event was asked for, and is not yet delivered. */
+  #isAsking = false;
   #waiting: Waiting | null = null;
   #idle: Timer | null = null;
   #isOver = false;
@@ -149,11 +150,7 @@ class PullConsumer implements ConsumerSink {
       };
       this.#waiting = waiting;
       this.#idle?.cancel();
-      const more = limit - this.#ready.length - this.#demand;
-      if (more > 0) {
-        this.#demand += more;
-        this.#consumer.request(more);
-      }
+      this.#ask(limit);
       // It may have delivered, or ended, within `request`.
       if (this.#waiting !== waiting) return;
       if (this.#ready.length > 0) return this.#answerSoon(waiting);
@@ -180,8 +177,9 @@ class PullConsumer implements ConsumerSink {
   }
 
   deliver(event: StoredEvent, attempt: number): void {
-    this.#demand--;
+    this.#isAsking = false;
     this.#ready.push({ event, attempt });
+    this.#readyBytes += event.bytes.length;
     if (this.#waiting !== null && this.#ready.length === 1) this.#answerSoon(this.#waiting);
   }
 
@@ -194,9 +192,23 @@ class PullConsumer implements ConsumerSink {
     else waiting.fail(fault);
   }
 
-  /** In a moment, so that what is delivered in the same turn goes along. */
+  /**
+   * Asks for one event after the other, until one does not come at once: the time to acknowledge an event runs from its
+   * delivery, so none is taken that does not fit the answer.
+   */
+  #ask(limit: number): void {
+    while (!this.#isAsking && !this.#isOver && this.#ready.length < limit && this.#readyBytes < MAX_ANSWER_BYTES) {
+      this.#isAsking = true;
+      this.#consumer.request(1);
+    }
+  }
+
+  /** In a moment, so that what is there by then goes along. */
   #answerSoon(waiting: Waiting): void {
     this.#clock.setImmediate(() => {
+      if (this.#waiting !== waiting) return;
+      this.#ask(waiting.limit);
+      // It may have ended within `request`.
       if (this.#waiting === waiting) waiting.answer(this.#take(waiting.limit));
     });
   }
@@ -207,6 +219,7 @@ class PullConsumer implements ConsumerSink {
       bytes += this.#ready[count]!.event.bytes.length;
       count++;
     }
+    this.#readyBytes -= bytes;
     return this.#ready.splice(0, count);
   }
 

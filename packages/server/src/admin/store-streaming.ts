@@ -3,8 +3,10 @@ import type { FastifyReply } from 'fastify';
 import type { Clock } from '../lib/clock.ts';
 import type { StoredEvent } from '../store/event.ts';
 import { eventJson } from '../store/event-json.ts';
+import { decodePage } from '../store/page.ts';
 import type { Page } from '../store/reads.ts';
 import type { Selector } from '../store/selector.ts';
+import { checkSelector } from '../store/selectors/check-selector.ts';
 import type { Store } from '../store/store.ts';
 import type { StartFrom } from '../store/subscription.ts';
 import { asPlexusError } from './error-answer.ts';
@@ -28,7 +30,7 @@ export interface Streaming {
 export type Following =
   /** History as readers find it, then the same filter on live events. `from` null: the beginning. */
   | { readonly kind: 'filter'; readonly reading: Reading; readonly onlyNew: boolean }
-  | { readonly kind: 'selector'; readonly selector: Selector; readonly from: StartFrom };
+  | { readonly kind: 'selector'; readonly selector: Selector; readonly from: StartFrom; readonly onlyNew: boolean };
 
 /** Writes every event of a read as a line of JSON, a page at a time, as fast as the other end reads. */
 export async function answerLines(
@@ -72,6 +74,8 @@ export async function answerLive(
     answer.begin(reply, { 'content-type': SSE_TYPE, 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
     const heartbeat = clock.setInterval(() => answer.writeIfIdle(':\n\n'), HEARTBEAT_MS);
     try {
+      // Of what comes from now on nothing may come: one that reconnects says with this where "now" was.
+      if (first.begin !== null) await answer.write(`id: ${first.begin}\n\n`);
       await stream.run(first);
     } finally {
       heartbeat.cancel();
@@ -98,6 +102,8 @@ interface Start {
   readonly from: StartFrom;
   readonly wants: (event: StoredEvent) => boolean;
   readonly id: 'version' | 'position';
+  /** The id after which all is new, -1 where there is nothing; null: it does not begin with what is new. */
+  readonly begin: number | null;
 }
 
 class LiveStream {
@@ -113,9 +119,13 @@ class LiveStream {
 
   /** Up to the first page: what is wrong with the request shows before anything is answered. */
   async prepare(following: Following): Promise<Start> {
+    const nothingRead = { history: null, firstPage: null } as const;
     if (following.kind === 'selector') {
-      const { selector, from } = following;
-      return { history: null, firstPage: null, selector, from, wants: () => true, id: 'position' };
+      const { selector, onlyNew } = following;
+      checkSelector(selector);
+      const last = this.#store.lastPosition;
+      const from = onlyNew ? last + 1 : following.from;
+      return { ...nothingRead, selector, from, wants: () => true, id: 'position', begin: onlyNew ? last : null };
     }
     const { reading, onlyNew } = following;
     const { stream, filter } = reading;
@@ -123,19 +133,32 @@ class LiveStream {
     const matches = filterPredicate(filter);
     const from = reading.from ?? 0;
     const wants = (event: StoredEvent): boolean => event[id] >= from && matches(event);
-    const start = { selector: coarseSelector(stream, filter), wants, id } as const;
+    const start = { ...nothingRead, selector: coarseSelector(stream, filter), wants, id, begin: null } as const;
+    checkSelector(start.selector);
     // Everything that was acknowledged up to here, a read sees that begins now.
     const last = this.#store.lastPosition;
-    if (onlyNew) return { ...start, history: null, firstPage: null, from: last + 1 };
+    if (onlyNew) return { ...start, ...(await this.#now(stream, last)) };
     const history = linePages(this.#store, reading, null, this.#answer.signal);
     try {
       const { value, done } = await history.next();
       return { ...start, history, firstPage: done === true ? null : value, from: last + 1 };
     } catch (error) {
       // One waits for a stream that is not there yet, or not there any more: it may come.
-      const code = error instanceof PlexusError ? error.code : null;
-      if (code !== 'stream_not_found' && code !== 'stream_deleted') throw error;
-      return { ...start, history: null, firstPage: null, from: last + 1 };
+      if (!isAwaited(error)) throw error;
+      return { ...start, from: last + 1 };
+    }
+  }
+
+  /** Where what is new begins: by position, and by id. */
+  async #now(stream: string | null, last: number): Promise<{ from: number; begin: number }> {
+    if (stream === null) return { from: last + 1, begin: last };
+    const one = { filter: {}, direction: 'backwards', from: null, limit: 1, maxBytes: 1, form: 'frames' } as const;
+    try {
+      const page = await this.#store.read('readEvents', { ...one, stream });
+      return { from: page.lastPosition + 1, begin: decodePage(page)[0]?.version ?? -1 };
+    } catch (error) {
+      if (!isAwaited(error)) throw error;
+      return { from: last + 1, begin: -1 };
     }
   }
 
@@ -174,6 +197,10 @@ class LiveStream {
     await this.#answer.write(asServerSentEvents(bytes, id));
   }
 }
+
+/** Whether it says that the stream is not there, which may come. */
+const isAwaited = (error: unknown): boolean =>
+  error instanceof PlexusError && (error.code === 'stream_not_found' || error.code === 'stream_deleted');
 
 const NEWLINE = 10;
 

@@ -37,6 +37,8 @@ interface Live {
   /** All there is until the end, as text. */
   rest(): Promise<string>;
   status: number;
+  /** As it comes; instead of the others. */
+  body: ReadableStream<string>;
 }
 
 async function follow(path: string, headers: Record<string, string> = {}): Promise<Live> {
@@ -44,15 +46,18 @@ async function follow(path: string, headers: Record<string, string> = {}): Promi
     headers: { accept: 'text/event-stream', ...headers },
     signal: stop.signal,
   });
-  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  const body = answer.body!.pipeThrough(new TextDecoderStream());
+  let reader: ReadableStreamDefaultReader<string> | null = null;
   let text = '';
   const more = async (): Promise<boolean> => {
+    reader ??= body.getReader();
     const { value, done } = await reader.read();
     text += value ?? '';
     return !done;
   };
   return {
     status: answer.status,
+    body,
     async next(count) {
       const found: [string, never][] = [];
       while (found.length < count) {
@@ -65,7 +70,7 @@ async function follow(path: string, headers: Record<string, string> = {}): Promi
         text = text.slice(end + 2);
         const match = /^id: (\d+)\ndata: (.*)$/.exec(block);
         if (match !== null) found.push([match[1]!, JSON.parse(match[2]!) as never]);
-        else expect(block).toMatch(/^:/);
+        else expect(block).toMatch(/^(:|id: -?\d+$)/);
       }
       return found;
     },
@@ -123,6 +128,38 @@ describe('a live stream', () => {
     const live = await follow(path, headers as Record<string, string>);
     await append('s');
     expect(ids(await live.next(expected.length))).toEqual(expected);
+  });
+
+  it.each([
+    ['/events?from=now', '-1'],
+    ['/streams/s/events?from=now', '-1'],
+    ['/events?from=now&types=t', '-1'],
+    ['/events?from=now&selector={"kind":"all"}', '-1'],
+  ])('%s says where it begins, so that nothing is lost between two connections', async (path, none) => {
+    const beginning = async (): Promise<string> => {
+      const reader = (await follow(path)).body.getReader();
+      const { value } = await reader.read();
+      await reader.cancel();
+      return /^id: (.*)\n\n/.exec(value!)![1]!;
+    };
+    expect(await beginning()).toBe(none);
+    await append('s');
+    expect(ids(await (await follow(path, { 'last-event-id': none })).next(1))).toEqual(['0']);
+    await append('s');
+    const begun = await beginning();
+    expect(begun).toBe('1');
+    await append('s');
+    await append('s');
+    expect(ids(await (await follow(path, { 'last-event-id': begun })).next(2))).toEqual(['2', '3']);
+  });
+
+  it('from=now on a stream begins with its version, not with the position', async () => {
+    for (const stream of ['s', 'other', 'other', 's', 'other']) await append(stream);
+    const live = await follow('/streams/s/events?from=now');
+    await append('s');
+    expect(ids(await live.next(1))).toEqual(['2']);
+    const text = await (await follow('/streams/s/events?from=now')).body.getReader().read();
+    expect(text.value).toMatch(/^id: 2\n\n/);
   });
 
   it('waits for a place that is not reached yet', async () => {
@@ -201,6 +238,14 @@ describe('a live stream', () => {
     '/events?selector={"kind":"other"}',
     '/events?selector={"kind":"all"}&types=t',
     '/events?from=-1',
+    '/events?from=now&types=.',
+    '/events?from=now&types=%00',
+    `/events?from=now&tags=${'x'.repeat(201)}`,
+    `/events?from=now&streams=${'x'.repeat(201)}`,
+    `/events?types=${'x'.repeat(201)}`,
+    `/streams/${'x'.repeat(201)}/events?from=now`,
+    `/streams/${'x'.repeat(201)}/events`,
+    '/events?from=now&selector={"kind":"type","types":[]}',
   ])('%s is refused', async (path) => {
     const answer = await fetch(base + path, { headers: { accept: 'text/event-stream' } });
     expect([answer.status, await answer.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);

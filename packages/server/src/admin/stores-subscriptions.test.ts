@@ -168,6 +168,22 @@ describe('pulling', () => {
     expect(events).toEqual([{ ...read.events[0], attempt: 1 }]);
   });
 
+  it('takes no more than an answer holds: what waits for the next one does not time out', async () => {
+    await create('jobs', { ackTimeoutMs: 1000, maxRetries: 0 });
+    for (let i = 0; i < 5; i++) await append('s', ...Array(4).fill('x'.repeat(600_000)));
+    const got: number[] = [];
+    while (got.length < 20) {
+      const positions = (await pull('me', { limit: 20 })).map(([position]) => position);
+      expect(positions).not.toEqual([]);
+      got.push(...positions);
+      clock.advance(700);
+      await turn();
+      expect(await post('/jobs/ack', { consumer: 'me', positions })).toEqual({ answered: positions.length });
+    }
+    expect(got).toEqual([...Array(20).keys()]);
+    expect(await get('/jobs')).toMatchObject({ parked: 0, inFlight: 0 });
+  });
+
   it('waits for the first event, as long as it says', async () => {
     await create('jobs');
     const waiting = call('POST', '/jobs/pull', { consumer: 'me', waitMs: 1000 });
@@ -247,6 +263,28 @@ describe('pulling', () => {
     await post('/jobs/ack', { consumer: 'me', positions: [1] });
     expect(await post('/jobs/parked/drop')).toEqual({ dropped: 1 });
     expect((await get('/jobs/parked')).parked).toEqual([]);
+  });
+
+  it('lists parked events by page, none much larger than 4 MiB', async () => {
+    await create('jobs');
+    for (let i = 0; i < 4; i++) await append('s', ...Array(6).fill('x'.repeat(500_000)));
+    for (let left = 24; left > 0; ) {
+      const positions = (await pull('me', { limit: 24 })).map(([position]) => position);
+      await post('/jobs/nack', { consumer: 'me', positions, action: 'park' });
+      left -= positions.length;
+    }
+    const list = async (limit: number): Promise<number[][]> => {
+      const pages: number[][] = [];
+      for (let after: number | null = -1; after !== null; ) {
+        const { parked, next } = await get(`/jobs/parked?limit=${limit}&after=${after}`);
+        pages.push(parked.map(({ event }: { event: { position: number } }) => event.position));
+        after = next;
+      }
+      return pages;
+    };
+    const all = [...Array(24).keys()];
+    expect(await list(100)).toEqual([all.slice(0, 9), all.slice(9, 18), all.slice(18)]);
+    expect(await list(8)).toEqual([all.slice(0, 8), all.slice(8, 16), all.slice(16)]);
   });
 
   it('ends when the subscription goes, and when the node drains', async () => {

@@ -73,12 +73,20 @@ export class StoreConsumer implements ConsumerSink {
     this.#owner.ended(CLOSES[reason], `${this.topic.name}: ${error?.message ?? reason}`);
   }
 
-  /** Asks for as many as it may have. */
-  ask(): void {
-    const count = this.#window - this.#asked - this.#held;
-    if (this.closed || count <= 0) return;
-    this.#asked += count;
-    this.#consumer?.request(count);
+  /**
+   * Asks for as many as it may have.
+   * @param share most that may be asked for and not answered, besides its own window
+   * @param free most that are asked for now
+   * @returns whether it has asked for all that its share allows
+   */
+  ask(share: number, free: number): boolean {
+    const wanted = this.closed ? 0 : Math.min(this.#window, share) - this.#asked - this.#held;
+    const count = Math.min(wanted, free);
+    if (count > 0) {
+      this.#asked += count;
+      this.#consumer?.request(count);
+    }
+    return count >= wanted;
   }
 
   /** The client has answered. @param reason of the PUBACK @param text its reason string */

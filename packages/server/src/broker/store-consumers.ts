@@ -35,8 +35,8 @@ interface Waiting {
 
 /**
  * The store subscriptions that one connection consumes. Events are asked for when there is room for them, and share the
- * packet ids and the window of the session; they never enter its queue. An event that comes when the session has taken the last place
- * waits; of the places that become free then, the session and the events get one in turn.
+ * packet ids and the window of the session, each consumer a part of it; they never enter its queue. An event that comes when
+ * the session has taken the last place waits; of the places that become free then, the session and the events get one in turn.
  */
 export class StoreConsumers implements ConsumerOwner, TurnTask, WaitingPublisher {
   readonly #context: BrokerContext;
@@ -110,6 +110,9 @@ export class StoreConsumers implements ConsumerOwner, TurnTask, WaitingPublisher
     this.#hungry.delete(consumer);
     this.#session.realm.storeSubscriptions--;
     consumer.close();
+    // The others have a larger share now.
+    for (const other of this.#byFilter.values()) this.#hungry.add(other);
+    this.#schedule();
     return true;
   }
 
@@ -217,11 +220,22 @@ export class StoreConsumers implements ConsumerOwner, TurnTask, WaitingPublisher
   /** @returns whether something came that can be sent */
   #ask(): boolean {
     if (this.#waiting.length > 0 || this.#hungry.size === 0 || !this.#hasRoom) return false;
+    const free = this.#free;
+    if (free === 0) return false;
+    // The time to acknowledge an event runs from its delivery, sent or not: all together get what fits the window. A
+    // subscription that has nothing to deliver keeps what was asked of it, so each has a share, and no more.
+    const share = Math.max(1, Math.floor(this.#link.limit / this.#byFilter.size));
     for (const consumer of this.#hungry) {
-      this.#hungry.delete(consumer);
-      consumer.ask();
+      if (consumer.ask(share, free)) this.#hungry.delete(consumer);
       if (this.#waiting.length > 0) return true;
     }
     return false;
+  }
+
+  /** Places of the window for which events may be asked, while none waits. */
+  get #free(): number {
+    const places = this.#link.limit - this.#inFlight;
+    // Where the session has them all one event is asked for: it waits, so that it gets its turn.
+    return places <= 0 ? 0 : Math.max(1, places - this.#session.outstanding);
   }
 }

@@ -217,6 +217,53 @@ describe('the window of a consumer', () => {
     expect(got.map((payload) => payload.startsWith('m')).slice(0, 8)).toEqual([1, 0, 1, 0, 1, 0, 1, 0].map(Boolean));
   });
 
+  it('is shared by its store subscriptions: what was never sent does not time out', async () => {
+    const { append, consumer, advance, subscriptions, settle, broker } = await brokerWithStore({
+      selector: { kind: 'stream', stream: 'jobs' },
+      ackTimeoutMs: 1000,
+      maxRetries: 0,
+    });
+    const names = ['jobs', 'more'];
+    await subscriptions.create({
+      name: 'more',
+      selector: { kind: 'stream', stream: 'more' },
+      ackTimeoutMs: 1000,
+      maxRetries: 0,
+    });
+    for (const name of names) await append(name, ...Array.from({ length: 12 }, (_, i) => `${name} ${i}`));
+    const client = await consumer('c', { ...HELD, properties: { receiveMaximum: 3 } });
+    client.subscribe('$subscription/default/more', 1);
+    await settle();
+    // It acknowledges what it got first, every 250 ms: less than three of them are in time, four would not be.
+    for (let i = 0; i < 24; i++) {
+      await advance(250);
+      client.ack(PacketType.Puback, client.messages[i]!.packetId);
+      await settle();
+    }
+    expect(client.closed).toBe(false);
+    expect(broker.broker.counters.closed.get('consumer_timeout')).toBeUndefined();
+    for (const name of names) {
+      expect(client.messages.map(({ payload }) => JSON.parse(payload)).filter((data) => data.startsWith(name))).toEqual(
+        Array.from({ length: 12 }, (_, i) => `${name} ${i}`),
+      );
+      await advance(500);
+      expect(subscriptions.get(name)).toMatchObject({ parked: 0, inFlight: 0 });
+    }
+  });
+
+  it('is not used up by a store subscription that has nothing', async () => {
+    const { append, consumer, ack, subscriptions, settle } = await brokerWithStore({
+      selector: { kind: 'stream', stream: 'none' },
+    });
+    await subscriptions.create({ name: 'busy', selector: { kind: 'stream', stream: 'busy' } });
+    const client = await consumer('c', { ...HELD, properties: { receiveMaximum: 1 } });
+    client.subscribe('$subscription/default/busy', 1);
+    await settle();
+    await append('busy', ...Array(4).keys());
+    for (let i = 0; i < 4; i++) await ack(client, i);
+    expect(client.take()).toEqual(['0', '1', '2', '3']);
+  });
+
   it('and the packet ids are shared with the messages of the session, whatever comes and goes', async () => {
     // Publishes, appends, acknowledgements in any order: never two of one packet id, never more than the receive maximum.
     const action = fc.oneof(

@@ -17,7 +17,7 @@ export interface ReadRouterOptions {
   /** In [0, 1). */
   readonly random: () => number;
   readonly log: Logger;
-  /** Of one try. */
+  /** Of one try; not of `verify`. */
   readonly timeoutMs: number;
   /** How long callers wait in all, if that is longer than `timeoutMs`. */
   readonly retryMs: number;
@@ -67,12 +67,15 @@ class Reader {
 
 /**
  * Hands reads to the readers of a store in turn, those of one turn of the event loop together. What a reader that died had in
- * hand, or has not answered within `timeoutMs`, is given to another, for `retryMs` in all.
+ * hand, or has not answered within `timeoutMs`, is given to another, for `retryMs` in all. A slice of a verification takes
+ * as long as it takes: it has no time to keep, and the reader that has it in hand is asked for others only if there is no other.
  */
 export class ReadRouter {
   readonly #options: ReadRouterOptions;
   readonly #readers: Reader[] = [];
   readonly #pending = new Map<number, PendingRead>();
+  /** Of those pending: slices of verifications. */
+  readonly #verifying = new Set<PendingRead>();
   /** Those for which no reader was up. */
   #waiting: PendingRead[] = [];
   #nextId = 0;
@@ -110,6 +113,7 @@ export class ReadRouter {
     return new Promise((resolve, reject) => {
       const read = new PendingRead(this.#nextId++, operation, request, resolve, reject, clock.now());
       this.#pending.set(read.id, read);
+      if (operation === 'verify') this.#verifying.add(read);
       this.#dispatch(read);
       this.#keepWatch();
     });
@@ -144,14 +148,22 @@ export class ReadRouter {
     this.#options.clock.setImmediate(() => this.#flush());
   }
 
-  /** In turn; null: none is up. */
+  /** In turn, those that verify last; null: none is up. */
   #next(): Reader | null {
     const count = this.#readers.length;
+    let verifies: Reader | null = null;
     for (let i = 0; i < count; i++) {
       const reader = this.#readers[this.#nextReader++ % count]!;
-      if (reader.slot.handle !== null) return reader;
+      if (reader.slot.handle === null) continue;
+      if (!this.#isVerifying(reader)) return reader;
+      verifies ??= reader;
     }
-    return null;
+    return verifies;
+  }
+
+  #isVerifying(reader: Reader): boolean {
+    for (const read of this.#verifying) if (read.reader === reader) return true;
+    return false;
   }
 
   #flush(): void {
@@ -234,6 +246,7 @@ export class ReadRouter {
 
   #forget(read: PendingRead): void {
     this.#pending.delete(read.id);
+    this.#verifying.delete(read);
     if (this.#pending.size > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
@@ -273,6 +286,7 @@ export class ReadRouter {
     for (const read of [...this.#pending.values()]) {
       // Those behind came later still.
       if (read.sinceMs + timeoutMs > now) return;
+      if (read.operation === 'verify') continue;
       const isOver = read.sinceMs + totalMs <= now;
       const isLate = read.reader !== null && read.sentMs + timeoutMs <= now;
       if (!isOver && !isLate) continue;

@@ -55,3 +55,15 @@ it('directories are made as they are needed', () => {
     rmSync(dir, { recursive: true, force: true });
   }
 });
+
+it('a file in the place of a directory makes the store unavailable', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'plexus-store-file-'));
+  try {
+    writeFileSync(join(dir, 'stores'), '');
+    expect(() => makeDirectoryOf(storeFile(dir, 'default', 'a'))).toThrow(
+      expect.objectContaining({ code: 'store_unavailable' }),
+    );
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { faultOf } from '../lib/sqlite/faults.ts';
 
 /** File systems allow 255 bytes, and suffixes such as `.db-wal` come after it. */
 const MAX_BYTES = 200;
@@ -26,8 +27,19 @@ export function storeFile(dataDir: string, realm: string, name: string): string 
   return join(dataDir, 'stores', fileNameOf(realm), `${fileNameOf(name)}.db`);
 }
 
-/** Makes the directory of `file`, and sees that it is still there after a loss of power. */
+/**
+ * Makes the directory of `file`, and sees that it is still there after a loss of power.
+ * @throws {PlexusError} store_full, store_unavailable
+ */
 export function makeDirectoryOf(file: string): void {
+  try {
+    makeDirectories(file);
+  } catch (error) {
+    throw faultOf(error, file);
+  }
+}
+
+function makeDirectories(file: string): void {
   const path = dirname(file);
   const first = mkdirSync(path, { recursive: true, mode: 0o700 });
   if (first === undefined) return;

@@ -133,6 +133,8 @@ describe('stores of a node', () => {
     expect(lost.code).toBe('store_damaged');
     expect(lost.message).toMatch(/events up to 199 were acknowledged/);
     rmSync(file);
+    expect((await errorOf(openStore)).message).toContain(`${file}.mark`);
+    rmSync(`${file}.mark`);
     expect((await openStore()).lastPosition).toBe(-1);
   });
 

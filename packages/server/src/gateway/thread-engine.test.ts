@@ -5,6 +5,7 @@ import type { PlexusError } from '@plexus/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AppendResult } from '../store/append.ts';
 import { type OpenEngine, openEngine } from './testing/open-engine.ts';
+import { SLOW_MS } from './testing/scripted-reader.ts';
 import type { ThreadEngine, ThreadEngineOptions } from './thread-engine.ts';
 
 const MODULES = {
@@ -146,6 +147,16 @@ describe('readers', () => {
     // Both hang in the end: then it is over.
     expect(await hanging).toMatchObject({ code: 'timeout' });
     expect(performance.now() - start).toBeLessThan(4000);
+  });
+
+  it('take as long as they need for a verification, and others answer meanwhile', async () => {
+    const engine = await scripted({ timeoutMs: 100, retryMs: 200 });
+    const start = performance.now();
+    const verified = engine.read('verify', { from: 0, stream: 'slow' } as never);
+    const threads = await Promise.all(Array.from({ length: 4 }, () => versionOf(engine, 's')));
+    expect(new Set(threads).size).toBe(1);
+    expect(performance.now() - start).toBeLessThan(SLOW_MS);
+    expect(threads).not.toContain(((await verified) as unknown as { version: number }).version);
   });
 
   it('that die are left for another, come back, and are in the registry as long as they live', async () => {

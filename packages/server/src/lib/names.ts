@@ -20,6 +20,8 @@ export function decodeLevel(level: string): string | null {
 export function nameProblem(name: unknown): string | null {
   if (typeof name !== 'string' || name === '') return 'must be a text that is not empty';
   if (!name.isWellFormed() || /\p{Cc}/u.test(name)) return 'holds a control character or a lone surrogate';
+  // As a part of a path, encoded or not, every client of HTTP takes them away.
+  if (name === '.' || name === '..') return 'must not be . or ..';
   const bytes = Buffer.byteLength(encodeLevel(name));
   return bytes > MAX_NAME_BYTES ? `has ${bytes} bytes when percent-encoded, over the limit of ${MAX_NAME_BYTES}` : null;
 }

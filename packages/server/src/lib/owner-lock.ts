@@ -85,17 +85,39 @@ function removeStale(path: string, stale: string): void {
 export class OwnerLock implements Disposable {
   readonly #path: string;
   readonly #mine: string;
+  readonly #guard: Disposable | null;
 
-  private constructor(path: string, mine: string) {
+  private constructor(path: string, mine: string, guard: Disposable | null) {
     this.#path = path;
     this.#mine = mine;
+    this.#guard = guard;
   }
 
-  /** @returns the lock, or who has it: a process that lives, this one too; null if that cannot be told */
-  static take(path: string): OwnerLock | { readonly pid: number | null } {
+  /** Who the file at `path` says has it; null: nobody, or that cannot be told. */
+  static pidIn(path: string): number | null {
+    const text = readIfThere(path);
+    return text === null ? null : (parseOwner(text)?.pid ?? null);
+  }
+
+  /**
+   * @param guard that goes with it: disposed of when it is released, or not taken
+   * @returns the lock, or who has it: a process that lives, this one too; null if that cannot be told
+   */
+  static take(path: string, guard: Disposable | null = null): OwnerLock | { readonly pid: number | null } {
+    try {
+      const taken = OwnerLock.#tryTake(path, guard);
+      if (!(taken instanceof OwnerLock)) guard?.[Symbol.dispose]();
+      return taken;
+    } catch (error) {
+      guard?.[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  static #tryTake(path: string, guard: Disposable | null): OwnerLock | { readonly pid: number | null } {
     const mine = JSON.stringify({ pid: process.pid, startedAt: startOf(process.pid), token: randomId(8) });
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      if (createWhole(path, mine)) return new OwnerLock(path, mine);
+      if (createWhole(path, mine)) return new OwnerLock(path, mine, guard);
       const text = readIfThere(path);
       if (text === null) continue;
       const owner = parseOwner(text);
@@ -107,7 +129,11 @@ export class OwnerLock implements Disposable {
 
   /** Idempotent. */
   release(): void {
-    if (readIfThere(this.#path) === this.#mine) rmSync(this.#path, { force: true });
+    try {
+      if (readIfThere(this.#path) === this.#mine) rmSync(this.#path, { force: true });
+    } finally {
+      this.#guard?.[Symbol.dispose]();
+    }
   }
 
   [Symbol.dispose](): void {

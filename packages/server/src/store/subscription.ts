@@ -73,7 +73,7 @@ export interface SubscriptionInfo {
   /** Age of the first event after the checkpoint; 0 when there is none. */
   readonly lagS: number;
   readonly createdUs: number;
-  readonly counts?: SubscriptionCounts;
+  readonly counts: SubscriptionCounts;
 }
 
 /** An event that was given up on. */

@@ -91,7 +91,7 @@ function read(
   const accept = headers.accept ?? '';
   if (accept.includes(SSE_TYPE)) {
     if (direction === 'backwards') throw refuse('what is live goes forwards');
-    const following = followingOf(store, { from, selector, filter, stream, lastEventId: headers['last-event-id'] });
+    const following = followingOf({ from, selector, filter, stream, lastEventId: headers['last-event-id'] });
     return answerLive(streaming, reply, { store, following, limit: limit ?? null });
   }
   if (from === 'now' || selector !== undefined) throw refuse(`from=now and selector are for ${SSE_TYPE}`);
@@ -113,7 +113,7 @@ interface LiveRequest {
   readonly lastEventId: string | string[] | undefined;
 }
 
-function followingOf(store: Store, { from, selector, filter, stream, lastEventId }: LiveRequest): Following {
+function followingOf({ from, selector, filter, stream, lastEventId }: LiveRequest): Following {
   if (filter.untilUs !== undefined) throw refuse('what is live has no end, so until cannot be given');
   const after = lastEventId === undefined || lastEventId === '' ? null : lastEventNumber(lastEventId);
   const onlyNew = after === null && from === 'now';
@@ -124,11 +124,13 @@ function followingOf(store: Store, { from, selector, filter, stream, lastEventId
   if (Object.keys(filter).length > 0) throw refuse('give either a selector or a filter');
   const parsed = parseJson('selector', selector);
   checkSelector(parsed);
-  return { kind: 'selector', selector: parsed, from: onlyNew ? store.lastPosition + 1 : (at ?? 'start') };
+  return { kind: 'selector', selector: parsed, from: at ?? 'start', onlyNew };
 }
 
 function lastEventNumber(given: string | string[]): number {
-  if (typeof given !== 'string' || !/^\d{1,15}$/.test(given)) throw refuse('Last-Event-ID is a number that was an id');
+  // -1: there was nothing yet when it began.
+  if (typeof given !== 'string' || !/^(\d{1,15}|-1)$/.test(given))
+    throw refuse('Last-Event-ID is a number that was an id');
   return Number(given);
 }
 
@@ -139,7 +141,11 @@ const threeForms = (json: TSchema) => ({
     'application/json': { schema: json },
     [NDJSON_TYPE]: { schema: Type.String({ description: 'One event per line, without end of page' }) },
     [SSE_TYPE]: {
-      schema: Type.String({ description: '`id` is the version (of a stream) or position, `data` the event as JSON' }),
+      schema: Type.String({
+        description:
+          '`id` is the version (of a stream) or position, `data` the event as JSON. With from=now an `id` alone comes first: ' +
+          'the last one that there is, -1 for none',
+      }),
     },
   },
 });

@@ -5,7 +5,7 @@ import { isoTimeOfUs } from '../../lib/iso-time.ts';
 import { eventJson } from '../../store/event-json.ts';
 import type { Selector } from '../../store/selector.ts';
 import type { StoreSubscriptions, Stores } from '../../store/store.ts';
-import type { NewSubscription, SubscriptionInfo } from '../../store/subscription.ts';
+import type { NewSubscription, ParkedEvent, SubscriptionInfo } from '../../store/subscription.ts';
 import { sendJson } from '../json-answer.ts';
 import { DEFAULT_LIMIT } from '../schemas.ts';
 import { listingOf } from '../store-listing.ts';
@@ -25,6 +25,12 @@ import {
 } from '../store-schemas.ts';
 
 const PATH = '/stores/:store/subscriptions';
+/** A page of parked events ends with the one that reaches this. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+/** Parked events fetched at a time: each may be as large as an event may be. */
+const PARKED_SLICE = 10;
+
+type ParkedPage = Awaited<ReturnType<StoreSubscriptions['listParked']>>;
 
 /** Persistent subscriptions: making, watching and steering them. Consuming is in `stores-pull.ts`. */
 export function subscriptionRoutes(stores: Stores): FastifyPluginAsyncTypebox {
@@ -131,6 +137,7 @@ export function parkedRoutes(stores: Stores): FastifyPluginAsyncTypebox {
   return async (app) => {
     const list = {
       summary: 'Events that were given up on, in order of position',
+      description: 'A page ends early with the event that makes it larger than 4 MiB.',
       params: NameParams,
       querystring: Type.Object(
         {
@@ -150,14 +157,8 @@ export function parkedRoutes(stores: Stores): FastifyPluginAsyncTypebox {
       },
     };
     app.get(`${PATH}/:name/parked`, { schema: list }, async ({ params: { store, name }, query }, reply) => {
-      const { items, next } = await of(store).listParked(name, query.after ?? -1, query.limit ?? DEFAULT_LIMIT);
-      const parked = items.map(({ event, reason, attempts, parkedUs }) => ({
-        event: eventJson(event),
-        reason,
-        attempts,
-        parkedAt: isoTimeOfUs(parkedUs),
-      }));
-      return sendJson(reply, 200, JSON.stringify({ parked, next }));
+      const after = query.after ?? -1;
+      return sendJson(reply, 200, await parkedJson(of(store), name, after, query.limit ?? DEFAULT_LIMIT));
     });
 
     const replay = {
@@ -189,6 +190,32 @@ export function parkedRoutes(stores: Stores): FastifyPluginAsyncTypebox {
     );
   };
 }
+
+/** @returns the body of an answer: `{"parked":[…],"next":…}` */
+async function parkedJson(of: StoreSubscriptions, name: string, after: number, limit: number): Promise<string> {
+  const texts: string[] = [];
+  let bytes = 0;
+  for (let next: number | null = after; next !== null; ) {
+    const page: ParkedPage = await of.listParked(name, next, Math.min(PARKED_SLICE, limit - texts.length));
+    next = page.next;
+    for (const [i, parked] of page.items.entries()) {
+      const text = parkedText(parked);
+      texts.push(text);
+      bytes += Buffer.byteLength(text);
+      if (bytes < MAX_ANSWER_BYTES) continue;
+      if (i < page.items.length - 1) next = parked.event.position;
+      return parkedAnswer(texts, next);
+    }
+    if (texts.length >= limit) return parkedAnswer(texts, next);
+  }
+  return parkedAnswer(texts, null);
+}
+
+const parkedAnswer = (texts: readonly string[], next: number | null): string =>
+  `{"parked":[${texts.join(',')}],"next":${next}}`;
+
+const parkedText = ({ event, reason, attempts, parkedUs }: ParkedEvent): string =>
+  JSON.stringify({ event: eventJson(event), reason, attempts, parkedAt: isoTimeOfUs(parkedUs) });
 
 function subscriptionAnswer({ definition, createdUs, ...state }: SubscriptionInfo): Static<typeof SubscriptionAnswer> {
   return { ...definition, selector: { ...definition.selector }, ...state, created: isoTimeOfUs(createdUs) };

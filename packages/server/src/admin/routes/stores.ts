@@ -60,7 +60,7 @@ export function storeRoutes(ports: StorePorts): FastifyPluginAsyncTypebox {
       route.bodyLimit = MAX_BODY_BYTES;
       if (route.schema !== undefined) route.schema.tags = ['stores'];
     });
-    await app.register(storeListRoutes(ports.stores));
+    await app.register(storeListRoutes(ports));
     await app.register(appendRoutes(ports.stores));
     await app.register(readRoutes(ports.stores, ports));
     await app.register(streamRoutes(ports.stores));
@@ -80,7 +80,7 @@ function parseBody(body: Buffer): unknown {
   return JSON.parse(body.toString());
 }
 
-function storeListRoutes(stores: Stores): FastifyPluginAsyncTypebox {
+function storeListRoutes({ stores, answers }: Pick<StorePorts, 'stores' | 'answers'>): FastifyPluginAsyncTypebox {
   return async (app) => {
     const list = {
       summary: 'The stores of this node',
@@ -140,10 +140,13 @@ function storeListRoutes(stores: Stores): FastifyPluginAsyncTypebox {
       if (underWay.has(store.name)) throw new PlexusError('quota_exceeded', { limit: 'one verification at a time' });
       underWay.add(store.name);
       try {
-        return await verifyAll(
+        const report = await verifyAll(
           (request) => store.read('verify', request),
-          () => raw.socket.destroyed,
+          () => raw.socket.destroyed || answers.isDraining,
         );
+        // Part of a report must not pass for all of it.
+        if (answers.isDraining) throw new PlexusError('shutting_down');
+        return report;
       } finally {
         underWay.delete(store.name);
       }

@@ -1,9 +1,23 @@
-import { copyFileSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { PlexusError } from '@plexus/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CommitMark } from './commit-mark.ts';
 import { Database, PAGE_BYTES } from './database.ts';
+import { faultOf } from './faults.ts';
 
 const MIGRATIONS = ['CREATE TABLE things (id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT'];
 const APPLICATION = 0x0074_6573;
@@ -161,6 +175,21 @@ describe('schema', () => {
   });
 });
 
+it('what the file system refuses is said to be unavailable, and no room to be full', () => {
+  mkdirSync(file);
+  expect(errorOf(() => open()).code).toBe('store_unavailable');
+  writeFileSync(join(dir, 'plain'), '');
+  expect(errorOf(() => open({ file: join(dir, 'plain', 'things.db') })).code).toBe('store_unavailable');
+  for (const [code, meant] of [
+    ['ENOSPC', 'store_full'],
+    ['EDQUOT', 'store_full'],
+    ['EACCES', 'store_unavailable'],
+  ]) {
+    const error = Object.assign(new Error(`${code}: as told, open`), { code, syscall: 'open' });
+    expect(faultOf(error, file)).toMatchObject({ code: meant });
+  }
+});
+
 describe('a damaged file is refused', () => {
   it('if it is no database', () => {
     writeFileSync(file, 'once upon a time '.repeat(1000));
@@ -184,6 +213,30 @@ describe('a damaged file is refused', () => {
     copyFileSync(`${file}-wal`, `${copy}-wal`);
     writeFileSync(copy, '');
     expect(errorOf(() => open({ file: copy })).message).toMatch(/empty/);
+  });
+
+  it.each(['-wal', '.mark'])('if it is gone, but its %s is there', (left) => {
+    const db = open();
+    fill(db, 20);
+    const copy = join(dir, 'copy.db');
+    using mark = CommitMark.open(file);
+    mark.write(19);
+    copyFileSync(file + left, copy + left);
+    const { code, message } = errorOf(() => open({ file: copy }));
+    expect(code).toBe('store_damaged');
+    for (const suffix of ['', '-wal', '-shm', '.mark']) expect(message).toContain(`${copy}${suffix}`);
+    expect(readFileSync(copy + left)).toEqual(readFileSync(file + left));
+    expect(existsSync(copy)).toBe(false);
+  });
+
+  it('and left as it is if it is of another program', () => {
+    const other = new DatabaseSync(file);
+    other.exec('CREATE TABLE a (x); INSERT INTO a VALUES (1)');
+    other.close();
+    const before = readFileSync(file);
+    expect(errorOf(() => open())).toMatchObject({ code: 'store_damaged', details: { file } });
+    expect(readFileSync(file)).toEqual(before);
+    expect(readdirSync(dir)).toEqual(['things.db']);
   });
 
   it('but not if its log has what it lacks', () => {

@@ -1,9 +1,8 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { PlexusError } from '@plexus/protocol';
-import { CommitMark } from './commit-mark.ts';
 import { damaged, faultOf } from './faults.ts';
-import { checkFile } from './file-check.ts';
+import { checkFile, checkMissing, checkOwner } from './file-check.ts';
 import { type NamedRow, Statement } from './statement.ts';
 
 export { damaged } from './faults.ts';
@@ -66,10 +65,10 @@ export class Database implements Disposable {
    */
   static open(options: DatabaseOptions): Database {
     const { file, readOnly = false, migrations, applicationId } = options;
-    // A reader joins a file whose writer has looked already.
-    if (!readOnly) checkBeforeOpen(file);
     let opened: DatabaseSync | null = null;
     try {
+      // A reader joins a file whose writer has looked already.
+      if (!readOnly) checkBeforeOpen(file, applicationId);
       opened = new DatabaseSync(file, { readOnly, enableForeignKeyConstraints: false, timeout: BUSY_TIMEOUT_MS });
       configure(opened, options);
       const db = new Database(opened, options);
@@ -224,10 +223,14 @@ export class Database implements Disposable {
   }
 }
 
-function checkBeforeOpen(file: string): void {
-  if (existsSync(file)) checkFile(file, PAGE_BYTES);
-  // Of a file that was there before.
-  else CommitMark.remove(file);
+function checkBeforeOpen(file: string, applicationId: number): void {
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) {
+    checkMissing(file);
+    return;
+  }
+  // Before anything is set: the file of another program stays as it is.
+  checkOwner(file, applicationId);
+  checkFile(file, PAGE_BYTES);
 }
 
 function configure(db: DatabaseSync, { readOnly = false, cacheBytes = DEFAULT_CACHE_BYTES }: DatabaseOptions): void {

@@ -36,6 +36,9 @@ const UNAVAILABLE: ReadonlySet<number> = new Set([
   Code.Protocol,
 ]);
 
+/** Of `node:fs`: no room, or none for this user. */
+const NO_ROOM_ERRNO: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
 interface SqliteError extends Error {
   code?: string;
   /** Extended result code. */
@@ -49,7 +52,7 @@ export function damaged(file: string, problem: string, position: number | null =
 }
 
 /**
- * What an error of SQLite on `file` means: `store_full`, `store_damaged` or `store_unavailable`. Whatever is no fault of
+ * What an error of SQLite or of `node:fs` on `file` means: `store_full`, `store_damaged` or `store_unavailable`. Whatever is no fault of
  * the file or the disk, such as a mistake in SQL, comes back as it is.
  */
 export function faultOf(error: unknown, file: string): unknown {
@@ -57,6 +60,7 @@ export function faultOf(error: unknown, file: string): unknown {
   const { code, errcode, errstr, message } = error as SqliteError;
   // A number that JavaScript cannot hold: nothing that we write.
   if (code === 'ERR_OUT_OF_RANGE') return damaged(file, message);
+  if ('syscall' in error && code !== undefined) return systemFault(error, code, file);
   if (code !== 'ERR_SQLITE_ERROR' || errcode === undefined) return error;
   const primary = errcode & 0xff;
   if (DAMAGED.has(primary) || errcode === IoErr.ShortRead) return damaged(file, message);
@@ -64,4 +68,10 @@ export function faultOf(error: unknown, file: string): unknown {
   if (!UNAVAILABLE.has(primary)) return error;
   const reason = `${message === '' ? errstr : message} (SQLite ${errcode})`;
   return new PlexusError('store_unavailable', { store: file, reason }, { cause: error });
+}
+
+/** The file system says no: a file where a directory should be, no permission, no room. */
+function systemFault(error: Error, code: string, file: string): PlexusError {
+  if (NO_ROOM_ERRNO.has(code)) return new PlexusError('store_full', { file }, { cause: error });
+  return new PlexusError('store_unavailable', { store: file, reason: error.message }, { cause: error });
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PlexusError } from '@plexus/protocol';
@@ -43,7 +43,16 @@ it('a file of another process is refused until that process is gone', async () =
   const gone = once(child, 'exit');
   await once(child.stdout, 'data');
   expect(refusal()).toMatchObject({ code: 'store_locked', details: { file, pid: child.pid } });
+  // As it looks from another container, where no process has that id.
+  writeFileSync(`${file}.lock`, JSON.stringify({ pid: 2 ** 30, startedAt: null }));
+  expect(refusal()).toMatchObject({ code: 'store_locked' });
   child.kill('SIGKILL');
   await gone;
   expect(refusal()).toBeNull();
+});
+
+it('what cannot be locked is unavailable', () => {
+  writeFileSync(file, '');
+  file = join(file, 'below.db');
+  expect(refusal()).toMatchObject({ code: 'store_unavailable' });
 });

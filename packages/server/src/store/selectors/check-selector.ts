@@ -46,6 +46,7 @@ function checkTags({ match, tags }: Given): void {
   for (const tag of checkList('tags', tags, SELECTOR_LIMITS.maxTags)) {
     const isTag = typeof tag === 'string' && tag !== '' && Buffer.byteLength(tag) <= LIMITS.maxTagBytes;
     if (!isTag) throw refuse(`a tag is a text of 1 to ${LIMITS.maxTagBytes} bytes`);
+    if (!tag.isWellFormed() || tag.includes('\0')) throw refuse('a tag is Unicode text without U+0000');
   }
 }
 

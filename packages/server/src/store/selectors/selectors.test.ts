@@ -175,6 +175,8 @@ describe('the check of a selector', () => {
     ['no match', { kind: 'tags', tags: ['a'] }],
     ['an empty tag', { kind: 'tags', match: 'any', tags: [''] }],
     ['too long a tag', { kind: 'tags', match: 'any', tags: ['x'.repeat(201)] }],
+    ['a tag with U+0000', { kind: 'tags', match: 'any', tags: ['a\0b'] }],
+    ['a tag with half a character', { kind: 'tags', match: 'all', tags: ['\ud800'] }],
     ['a query that is no list', { kind: 'query', query: {} }],
     ['no condition', { kind: 'payload' }],
     ['a condition without op', { kind: 'payload', where: { path: '$' } }],

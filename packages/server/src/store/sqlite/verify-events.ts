@@ -7,6 +7,8 @@ import { Faults } from './verify-faults.ts';
 
 const SLICE = 4096;
 const FETCH_BYTES = 4 * 1024 * 1024;
+/** A slice ends after the fetch that reaches this: large events make short slices. */
+const SLICE_BYTES = 8 * 1024 * 1024;
 const WHERE = 'events';
 
 type Name = readonly [name: string];
@@ -48,14 +50,16 @@ export class EventsCheck {
 
   /** @returns where the next slice begins, or null */
   check(view: StoreView, from: number, faults: Faults): number | null {
-    const to = Math.min(from + SLICE - 1, view.lastPosition);
-    if (to < from) return null;
-    this.#checkRows(from, to, faults);
+    const most = Math.min(from + SLICE - 1, view.lastPosition);
+    if (most < from) return null;
+    const to = this.#checkRows(from, most, faults);
     this.#checkIndexes(from, Math.min(to, view.indexed), faults);
     return to < view.lastPosition ? to + 1 : null;
   }
 
-  #checkRows(from: number, to: number, faults: Faults): void {
+  /** @returns the last position that it looked at */
+  #checkRows(from: number, to: number, faults: Faults): number {
+    let bytes = 0;
     const names = new KnownNames(this.#names);
     let timeUs = from === 0 ? 0 : (faults.collect(WHERE, () => this.#rows.one(from - 1).timeUs) ?? 0);
     for (let at = from; at <= to; ) {
@@ -64,10 +68,13 @@ export class EventsCheck {
       for (const row of rows) {
         if (row.timeUs < timeUs) faults.add(WHERE, 'its time is before that of the event before', row.position);
         timeUs = row.timeUs;
+        bytes += row.record.length;
         checkRecord(row, names, faults);
       }
       at = (rows.at(-1)?.position ?? last) + 1;
+      if (bytes >= SLICE_BYTES) return at - 1;
     }
+    return to;
   }
 
   /** @returns null if something is wrong with them */

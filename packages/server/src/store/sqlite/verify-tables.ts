@@ -5,8 +5,8 @@ import type { Meta } from './meta.ts';
 import type { StoreView } from './read-view.ts';
 import type { Faults } from './verify-faults.ts';
 
-/** Rows that are looked at in one slice. */
-const SLICE = 2000;
+/** What one slice may look at: rows, entries that were counted for them, and KiB of them. */
+const SLICE = 20_000;
 
 /** Each with its columns but the checksum, which stands beside them. */
 const COLUMNS = {
@@ -20,11 +20,25 @@ const COLUMNS = {
 } as const;
 type Table = keyof typeof COLUMNS;
 
+/**
+ * By which a table is gone through: its first column, if that is a number, so that a slice begins without looking at the rows
+ * before. Tables with names for keys are small, and counted through.
+ */
+const NUMBERED: ReadonlySet<Table> = new Set(['streams', 'types', 'tags', 'snapshots']);
+
 /** For SQLite's own check. */
 const STRUCTURES = [
   ...['events', 'stream_index', 'type_index', 'tag_index', 'id_index', 'correlation_index', 'causation_index'],
   ...Object.keys(COLUMNS),
 ];
+
+/** How many entries there should be, per index: of all that are indexed, or as many as `tags` says. */
+const TOTALS = [
+  ['stream_index', 'SELECT count(*) FROM stream_index', true],
+  ['type_index', 'SELECT count(*) FROM type_index', true],
+  ['tag_index', 'SELECT count(*) - (SELECT ifnull(sum(count), 0) FROM tags) FROM tag_index', false],
+  ['id_index', 'SELECT count(*) FROM id_index', true],
+] as const;
 
 /** Entries that lead to an event that does not have what they say, per index whose entries nothing counts. */
 const STRAYED = {
@@ -54,7 +68,9 @@ export class TablesCheck {
     this.#db = db;
     this.#meta = meta;
     const rows = Object.entries(COLUMNS).map(([table, columns]) => {
-      const sql = `SELECT ${columns.join(', ')}, checksum FROM ${table} LIMIT ${SLICE} OFFSET ?`;
+      const [key] = columns;
+      const rest = NUMBERED.has(table as Table) ? `WHERE ${key} > ? ORDER BY ${key}` : 'LIMIT -1 OFFSET ?';
+      const sql = `SELECT ${columns.join(', ')}, checksum FROM ${table} ${rest}`;
       return [table, db.prepareRows<Columns>(sql)] as const;
     });
     this.#rows = Object.fromEntries(rows) as Record<Table, Statement<Columns>>;
@@ -74,7 +90,17 @@ export class TablesCheck {
           (_, place, faults) =>
             this.#table(table, place, faults),
       ),
-      (view, _, faults) => this.#totals(view, faults),
+      ...TOTALS.map(
+        ([table, sql, isOfIndexed]): Step =>
+          ({ indexed }, _, faults) =>
+            this.#total(table, sql, isOfIndexed ? indexed + 1 : 0, faults),
+      ),
+      ...Object.entries(STRAYED).map(
+        ([table, column]): Step =>
+          (view, _, faults) =>
+            this.#strayed(table, column, view, faults),
+      ),
+      (_, __, faults) => this.#existing(faults),
     ];
   }
 
@@ -96,25 +122,42 @@ export class TablesCheck {
     return null;
   }
 
-  /** @returns where the table goes on */
+  /** @returns where the table goes on: after the row with that number, or after so many rows */
   #table(table: Table, place: number, faults: Faults): number | null {
-    const rows = faults.collect(table, () => this.#rows[table].all(place)) ?? [];
-    for (const [i, row] of rows.entries()) {
-      const columns = row.slice(0, -1);
-      if (rowChecksum(table, ...columns) !== row.at(-1)) {
-        faults.add(table, `row ${String(columns[0])} differs from its checksum`);
-      } else if (table === 'streams') this.#stream(columns, place + i, faults);
-      else if (table === 'types') this.#name('types', 'type_index', this.#ofType, columns, place + i, faults);
-      else if (table === 'tags') this.#name('tags', 'tag_index', this.#ofTag, columns, place + i, faults);
-    }
-    return rows.length < SLICE ? null : place + rows.length;
+    return faults.collect(table, () => this.#rowsOf(table, place, faults)) ?? null;
   }
 
-  #stream([id, name, version]: Columns, place: number, faults: Faults): void {
+  #rowsOf(table: Table, from: number, faults: Faults): number | null {
+    const isNumbered = NUMBERED.has(table);
+    let place = from;
+    let work = 0;
+    // A damaged number may be below 0.
+    for (const row of this.#rows[table].iterate(isNumbered && from === 0 ? Number.MIN_SAFE_INTEGER : from)) {
+      const number = isNumbered ? Number(row[0]) : place + 1;
+      // Between two numbers: all snapshots of a stream are of one slice.
+      if (work >= SLICE && number !== place && place > 0) return place < PLACES ? place : null;
+      work += 1 + this.#row(table, row, place, faults);
+      place = number;
+    }
+    return null;
+  }
+
+  /** @returns what it cost */
+  #row(table: Table, row: Columns, before: number, faults: Faults): number {
+    const columns = row.slice(0, -1);
+    if (rowChecksum(table, ...columns) !== row.at(-1)) {
+      faults.add(table, `row ${String(columns[0])} differs from its checksum`);
+    } else if (table === 'streams') return this.#stream(columns, before, faults);
+    else if (table === 'types') return this.#name('types', 'type_index', this.#ofType, columns, before, faults);
+    else if (table === 'tags') return this.#name('tags', 'tag_index', this.#ofTag, columns, before, faults);
+    return kibOf(columns);
+  }
+
+  #stream([id, name, version]: Columns, before: number, faults: Faults): number {
     this.#streams++;
-    if (id !== place + 1) faults.add('streams', `the row before ${String(name)} is lost`);
+    if (id !== before + 1) faults.add('streams', `the row before ${String(name)} is lost`);
     const last = Number(version);
-    this.#entries('stream_index', this.#ofStream, Number(id), last + 1, String(name), faults);
+    return this.#entries('stream_index', this.#ofStream, Number(id), last + 1, String(name), faults);
   }
 
   #name(
@@ -122,42 +165,44 @@ export class TablesCheck {
     index: string,
     statement: Statement<Range>,
     [id, name, count]: Columns,
-    place: number,
+    before: number,
     faults: Faults,
-  ): void {
-    if (id !== place + 1) faults.add(table, `the row before ${String(name)} is lost`);
-    this.#entries(index, statement, Number(id), Number(count), String(name), faults);
+  ): number {
+    if (id !== before + 1) faults.add(table, `the row before ${String(name)} is lost`);
+    return this.#entries(index, statement, Number(id), Number(count), String(name), faults);
   }
 
-  /** As many as the row says, numbered from 0. */
-  #entries(where: string, statement: Statement<Range>, id: number, wanted: number, name: string, faults: Faults): void {
+  /** As many as the row says, numbered from 0. @returns how many were counted */
+  #entries(
+    where: string,
+    statement: Statement<Range>,
+    id: number,
+    wanted: number,
+    name: string,
+    faults: Faults,
+  ): number {
     const [count, first, last] = faults.collect(where, () => statement.get(id)!) ?? [wanted, 0, wanted - 1];
     const isWhole = count === wanted && (wanted === 0 || (first === 0 && last === wanted - 1));
     if (!isWhole) faults.add(where, `${name} has ${count} entries where ${wanted} should be`);
+    return count;
   }
 
   /** What no row says by itself: entries without an event. */
-  #totals({ indexed }: StoreView, faults: Faults): null {
-    for (const [table, sql, wanted] of [
-      ['stream_index', 'SELECT count(*) FROM stream_index', indexed + 1],
-      ['type_index', 'SELECT count(*) FROM type_index', indexed + 1],
-      ['tag_index', 'SELECT count(*) - (SELECT ifnull(sum(count), 0) FROM tags) FROM tag_index', 0],
-      ['id_index', 'SELECT count(*) FROM id_index', indexed + 1],
-    ] as const) {
-      const count = this.#count(table, sql, faults);
-      if (count !== null && count !== wanted) faults.add(table, `it has ${count - wanted} entries too many`);
-    }
-    for (const [table, column] of Object.entries(STRAYED)) {
-      const sql = `SELECT count(*) FROM ${table} i LEFT JOIN events e ON e.position = i.position
-        WHERE e.${column} IS NOT i.${column} OR i.position > ${indexed}`;
-      const strayed = this.#count(table, sql, faults) ?? 0;
-      if (strayed > 0) faults.add(table, `${strayed} entries lead to other events`);
-    }
-    this.#existing(faults);
+  #total(table: string, sql: string, wanted: number, faults: Faults): null {
+    const count = this.#count(table, sql, faults);
+    if (count !== null && count !== wanted) faults.add(table, `it has ${count - wanted} entries too many`);
     return null;
   }
 
-  #existing(faults: Faults): void {
+  #strayed(table: string, column: string, { indexed }: StoreView, faults: Faults): null {
+    const sql = `SELECT count(*) FROM ${table} i LEFT JOIN events e ON e.position = i.position
+      WHERE e.${column} IS NOT i.${column} OR i.position > ${indexed}`;
+    const strayed = this.#count(table, sql, faults) ?? 0;
+    if (strayed > 0) faults.add(table, `${strayed} entries lead to other events`);
+    return null;
+  }
+
+  #existing(faults: Faults): null {
     const sql = `SELECT count(*) FROM streams WHERE deleted = ${Deleted.No}`;
     const count = this.#count('streams', sql, faults);
     const said = faults.collect('meta', () => this.#meta.number('streams'));
@@ -166,9 +211,17 @@ export class TablesCheck {
     }
     const id = faults.collect('meta', () => this.#meta.id);
     if (id === null) faults.add('meta', 'the id of the store is lost');
+    return null;
   }
 
   #count(where: string, sql: string, faults: Faults): number | null {
     return faults.collect(where, () => this.#db.prepareRows<readonly [number]>(sql).get()![0]) ?? null;
   }
+}
+
+/** Of the texts in it. */
+function kibOf(columns: Columns): number {
+  let length = 0;
+  for (const column of columns) if (typeof column === 'string') length += column.length;
+  return Math.floor(length / 1024);
 }

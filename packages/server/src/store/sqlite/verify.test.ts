@@ -88,6 +88,26 @@ describe('verifying a store', () => {
     if (problem === 'an event is lost') expect(faults).toContainEqual({ where, problem, position: 77 });
   });
 
+  it('goes on after the names of a slice, and bounds a slice of large events', () => {
+    using test = new TestWriter();
+    // More streams than one slice looks at, and 20 MiB of events.
+    const writes = Array.from({ length: 500 }, (_, n) => n);
+    for (let n = 0; n < 50; n++) {
+      test.commit(...writes.map((i) => ({ writes: [{ stream: `s${n * 500 + i}`, events: [{ type: 't' }] }] })));
+    }
+    for (let n = 0; n < 20; n++) test.append('large', [{ type: 't', data: 'x'.repeat(1_000_000) }]);
+    test.reopen();
+    test.writer.close();
+    const reader = StoreReader.open({ file: test.file });
+    const first: Slice = reader.read('verify', { from: 24_990 });
+    expect(first.next).toBeLessThan(25_019);
+    reader.close();
+    expect(verify(test.file)).toEqual({ events: 25_020, streams: 25_001, faults: [] });
+    test.tamper('DELETE FROM streams WHERE id = 24000');
+    const lost = verify(test.file).faults.filter(({ problem }) => problem.startsWith('the row before'));
+    expect(lost).toEqual([{ where: 'streams', problem: 'the row before s24000 is lost', position: null }]);
+  }, 60_000);
+
   it('names a hundred faults and no more per slice', () => {
     using test = closedStore();
     test.tamper('UPDATE events SET time = time + 1');

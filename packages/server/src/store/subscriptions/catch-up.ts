@@ -5,7 +5,7 @@ import { checkSelector } from '../selectors/check-selector.ts';
 import type { CatchUpOptions, FullPolicy } from '../subscription.ts';
 import { checkStart, checkWhenFull, checkWhole, DEFINITION_LIMITS, firstPosition } from './definition.ts';
 import { heldBytes } from './event-ring.ts';
-import { FillWarning } from './fill-warning.ts';
+import { FillWarning, logFilling } from './fill-warning.ts';
 import { Follower, type FollowerTarget } from './follower.ts';
 import type { SubscriptionParts } from './parts.ts';
 import { MAX_QUEUE_BYTES } from './waiting-queue.ts';
@@ -146,7 +146,8 @@ export class CatchUpReader implements AsyncIterator<StoredEvent>, FollowerTarget
     this.#queue.push(event);
     this.#queueBytes += heldBytes(event);
     if (this.#warning.rises(this.#queue.length, this.#queueSize)) {
-      this.#options.onWarning?.(this.#queue.length, this.#queueSize);
+      logFilling(this.#set.parts.limitedLog, null, this.#queue.length, this.#queueSize);
+      this.#call(() => this.#options.onWarning?.(this.#queue.length, this.#queueSize));
     }
     return true;
   }
@@ -167,7 +168,16 @@ export class CatchUpReader implements AsyncIterator<StoredEvent>, FollowerTarget
   #tellCaughtUp(): void {
     if (!this.#isBehind || !this.#follower.isLive || this.#queue.length > 0) return;
     this.#isBehind = false;
-    this.#options.onCaughtUp?.();
+    this.#call(() => this.#options.onCaughtUp?.());
+  }
+
+  /** A callback that throws ends its reader, and nobody else's. */
+  #call(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.end(error);
+    }
   }
 
   failed(error: unknown): void {

@@ -1,11 +1,12 @@
 import type { StoredEvent } from '../event.ts';
+import type { SubscriptionDefinition } from '../subscription.ts';
 import type { Delivery } from './delivery.ts';
 import type { GroupConsumer } from './group-consumer.ts';
 import type { WaitingQueue } from './waiting-queue.ts';
 
 /** What a distribution needs of the subscription. */
 export interface DistributionHost {
-  readonly queueSize: number;
+  readonly definition: SubscriptionDefinition;
   hand(delivery: Delivery, consumer: GroupConsumer): void;
   /** A queue has filled up to 80 %. @param consumer whose; null: everyone's */
   warn(consumer: GroupConsumer | null, queue: WaitingQueue): void;

@@ -16,8 +16,8 @@ export interface FollowerTarget {
   /** @returns false: it has no room. The event comes again after `resume` */
   take(event: StoredEvent): boolean;
   /** Everything there is was taken; what comes is shown as it is committed. */
-  caughtUp(): void;
-  /** The store could not be read. Nothing more comes until `resume`. */
+  caughtUp?(): void;
+  /** The store could not be read, or `take` threw. Nothing more comes until `resume`. */
   failed(error: unknown): void;
 }
 
@@ -98,7 +98,11 @@ export class Follower implements LiveReader {
 
   live(event: StoredEvent): void {
     // The cursor is ahead of the feed if a page showed what the engine had not told of yet.
-    if (event.position < this.#cursor || this.#take(event)) return;
+    if (event.position < this.#cursor) return;
+    if (this.#take(event)) {
+      this.#cursor = Math.max(this.#cursor, event.position + 1);
+      return;
+    }
     this.#leaveFeed();
     this.#cursor = event.position;
     this.#run();
@@ -108,10 +112,15 @@ export class Follower implements LiveReader {
   #take(event: StoredEvent): boolean {
     const resumes = this.#resumes;
     this.#offered = event.position;
-    const isTaken = this.#target.take(event);
-    this.#offered = null;
-    if (isTaken) return true;
-    this.#isBlocked = this.#resumes === resumes;
+    try {
+      if (this.#target.take(event)) return true;
+      this.#isBlocked = this.#resumes === resumes;
+    } catch (error) {
+      this.#isBlocked = true;
+      this.#target.failed(error);
+    } finally {
+      this.#offered = null;
+    }
     return false;
   }
 
@@ -192,7 +201,7 @@ export class Follower implements LiveReader {
   #goLive(): void {
     this.isLive = true;
     this.#feed.join(this.#interest);
-    this.#target.caughtUp();
+    this.#target.caughtUp?.();
   }
 
   #readPage(): void {

@@ -1,7 +1,16 @@
 import type { Clock, Timer } from '../../lib/clock.ts';
-import type { Consumer, ConsumerEnd, ConsumerSink, NackAction } from '../subscription.ts';
+import type { Logger } from '../../lib/log.ts';
+import type {
+  Consumer,
+  ConsumerEnd,
+  ConsumerOptions,
+  ConsumerSink,
+  NackAction,
+  SubscriptionDefinition,
+} from '../subscription.ts';
+import { checkWhole } from './definition.ts';
 import type { Delivery } from './delivery.ts';
-import { WaitingQueue } from './waiting-queue.ts';
+import { MAX_QUEUE_BYTES, WaitingQueue } from './waiting-queue.ts';
 
 /** The subscription, as a consumer sees it. */
 export interface ConsumerHost {
@@ -22,6 +31,23 @@ export interface GroupConsumerOptions {
   readonly ackTimeoutMs: number;
 }
 
+/** @param number which one it is of all that were ever in the group. @throws {PlexusError} bad_request */
+export function groupConsumerOptions(
+  { window, queueSize, ackTimeoutMs }: SubscriptionDefinition,
+  asked: ConsumerOptions,
+  number: number,
+): GroupConsumerOptions {
+  if (asked.window !== undefined) checkWhole('window', asked.window, 1, Number.MAX_SAFE_INTEGER);
+  return {
+    number,
+    name: asked.name,
+    window: Math.min(asked.window ?? window, window),
+    isPull: asked.pull ?? false,
+    queueSize,
+    ackTimeoutMs,
+  };
+}
+
 /** A consumer of a persistent subscription, and what it has in hand. */
 export class GroupConsumer implements Consumer {
   readonly number: number;
@@ -36,12 +62,19 @@ export class GroupConsumer implements Consumer {
   isReady = false;
   readonly #host: ConsumerHost;
   readonly #clock: Clock;
+  readonly #log: Logger;
   readonly #options: GroupConsumerOptions;
+  #inFlightBytes = 0;
   /** Pull mode: how many more it asked for. */
   #demand = 0;
   #timer: Timer | null = null;
 
-  constructor(options: GroupConsumerOptions, sink: ConsumerSink, host: ConsumerHost, clock: Clock) {
+  constructor(
+    options: GroupConsumerOptions,
+    sink: ConsumerSink,
+    host: ConsumerHost,
+    { clock, log }: { clock: Clock; log: Logger },
+  ) {
     this.number = options.number;
     this.name = options.name;
     this.sink = sink;
@@ -49,10 +82,12 @@ export class GroupConsumer implements Consumer {
     this.#options = options;
     this.#host = host;
     this.#clock = clock;
+    this.#log = log;
   }
 
   get hasRoom(): boolean {
     if (this.isClosed || this.inFlight.size >= this.#options.window) return false;
+    if (this.#inFlightBytes >= MAX_QUEUE_BYTES) return false;
     return !this.#options.isPull || this.#demand > 0;
   }
 
@@ -66,26 +101,30 @@ export class GroupConsumer implements Consumer {
   take(delivery: Delivery): void {
     delivery.deliveredAt = this.#clock.now();
     this.inFlight.set(delivery.position, delivery);
+    this.#inFlightBytes += delivery.bytes;
     if (this.#options.isPull) this.#demand--;
     if (this.#timer === null) this.#arm(this.#options.ackTimeoutMs);
   }
 
   /** @returns what the sink threw, which it must not; null: nothing */
   show({ event, attempts }: Delivery): Error | null {
-    try {
-      this.sink.deliver(event!, attempts);
-      return null;
-    } catch (error) {
-      return error as Error;
-    }
+    return this.#call(() => this.sink.deliver(event!, attempts));
   }
 
-  /** @returns as `show` */
-  tell(reason: ConsumerEnd, problem: Error | null): Error | null {
+  tell(reason: ConsumerEnd, problem: Error | null): void {
+    this.#call(() => this.sink.end(reason, problem));
+  }
+
+  warn({ size, bound }: WaitingQueue): void {
+    this.#call(() => this.sink.warn?.(size, bound));
+  }
+
+  #call(callback: () => void): Error | null {
     try {
-      this.sink.end(reason, problem);
+      callback();
       return null;
     } catch (error) {
+      this.#log.error({ err: error, consumer: this.name }, 'a consumer failed');
       return error as Error;
     }
   }
@@ -118,6 +157,7 @@ export class GroupConsumer implements Consumer {
     this.#timer = null;
     const inHand = [...this.inFlight.values()].sort((a, b) => a.position - b.position);
     this.inFlight.clear();
+    this.#inFlightBytes = 0;
     return inHand;
   }
 
@@ -125,6 +165,7 @@ export class GroupConsumer implements Consumer {
     const delivery = this.inFlight.get(position);
     if (delivery === undefined) return null;
     this.inFlight.delete(position);
+    this.#inFlightBytes -= delivery.bytes;
     return delivery;
   }
 

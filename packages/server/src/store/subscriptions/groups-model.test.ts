@@ -170,7 +170,7 @@ class Model {
 
   returned(member: Member): void {
     for (const { position } of member.held) {
-      const counts = member.ended !== 'stopped' && member.ended !== 'shutting_down';
+      const counts = !['closed', 'stopped', 'shutting_down'].includes(member.ended!);
       if (counts && this.#attempts.get(position)! > MAX_RETRIES) this.#park(position);
       else if (!counts) this.#attempts.set(position, Math.min(this.#attempts.get(position)!, MAX_RETRIES));
     }

@@ -49,6 +49,8 @@ export class LiveFeed implements CommitListener {
   readonly #found: Interest<LiveReader>[] = [];
   #users = 0;
   #showing = false;
+  /** Position of the event that is being shown, which not every reader has seen yet. */
+  #shown: number | null = null;
   #repairing = false;
   #check: Timer | null = null;
   #retry: Timer | null = null;
@@ -59,9 +61,9 @@ export class LiveFeed implements CommitListener {
     this.#log = log;
   }
 
-  /** Position that is shown next. */
+  /** Everything before this position was shown to all; it may be under way to some. */
   get next(): number {
-    return this.ring.next;
+    return this.#shown ?? this.ring.next;
   }
 
   /** @returns the event at `position` if it is at hand; else null */
@@ -147,24 +149,43 @@ export class LiveFeed implements CommitListener {
     if (from >= events.length) return;
     this.#showing = true;
     try {
-      for (let i = from; i < events.length; i++) this.#showOne(events[i]!);
+      for (let i = from; i < events.length; i++) {
+        // A reader may have been the last to leave, and another may have come, who reads the rest from the store.
+        if (this.#users === 0 || events[i]!.position !== this.ring.next) break;
+        this.#showOne(events[i]!);
+      }
       const batch = from === 0 ? events : events.slice(from);
-      for (const listener of [...this.#listeners]) listener(batch);
+      for (const listener of [...this.#listeners]) this.#tell(listener, batch);
     } finally {
       this.#showing = false;
     }
   }
 
+  #tell(listener: BatchListener, batch: readonly StoredEvent[]): void {
+    try {
+      listener(batch);
+    } catch (error) {
+      this.#log.error({ err: error }, 'a listener for committed events failed');
+    }
+  }
+
   #showOne(event: StoredEvent): void {
     this.ring.push(event);
+    this.#shown = event.position;
     const found = this.#found;
     found.length = 0;
     this.#index.match(event, found);
     for (let i = 0; i < found.length; i++) {
       const { owner } = found[i]!;
       // One that was told before it may have made it leave.
-      if (owner.isLive) owner.live(event);
+      if (!owner.isLive) continue;
+      try {
+        owner.live(event);
+      } catch (error) {
+        this.#log.error({ err: error, position: event.position }, 'a reader of live events failed');
+      }
     }
+    this.#shown = null;
   }
 
   #lookForMissed(): void {

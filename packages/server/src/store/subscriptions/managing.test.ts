@@ -129,8 +129,6 @@ describe('the lag in seconds', () => {
     await rig.append('a', 0);
     await rig.advance(5000);
     await rig.append('a', 1);
-    expect(rig.info.lagS).toBe(0);
-    await rig.settle();
     expect(rig.info).toMatchObject({ lagS: 5, lagEvents: 2 });
     const recorder = await rig.attach();
     await rig.advance(1000);
@@ -139,5 +137,88 @@ describe('the lag in seconds', () => {
     expect(rig.info.lagS).toBe(1);
     recorder.consumer.ack(1);
     expect(rig.info.lagS).toBe(0);
+  });
+
+  it('is known at the first question, of one that was loaded and of one that was left', async () => {
+    const rig = await Rig.start();
+    await rig.create();
+    await rig.append('a', 0);
+    const recorder = await rig.attach();
+    await rig.advance(1000);
+    recorder.consumer.close();
+    await rig.settle();
+    expect(rig.info.lagS).toBe(1);
+    await rig.advance(4000);
+    await rig.crash();
+    expect(rig.info.lagS).toBe(5);
+  });
+
+  it('is known at the first question, of one that nobody was ever there for', async () => {
+    const rig = await Rig.start();
+    await rig.create();
+    await rig.append('a', 0);
+    await rig.advance(60_000);
+    expect(rig.info.lagS).toBe(60);
+  });
+});
+
+describe('an answer of the store that never came', () => {
+  const loseAnswer = (rig: Rig): void => {
+    const write = rig.engine.write.bind(rig.engine);
+    rig.engine.write = async (operation, request) => {
+      await write(operation, request);
+      rig.engine.write = write;
+      throw new PlexusError('timeout', { what: 'x', timeoutMs: 1 });
+    };
+  };
+
+  it('to create leaves a subscription that the next try finds', async () => {
+    const rig = await Rig.start();
+    loseAnswer(rig);
+    await expect(rig.create()).rejects.toThrow(code('timeout'));
+    // Until then the store takes it for the same request, told again.
+    rig.clock.advance(31_000);
+    await expect(rig.create()).rejects.toThrow(code('subscription_exists'));
+    expect(rig.info).toMatchObject({ state: 'running', checkpoint: -1 });
+    await rig.append('a', 0);
+    expect((await rig.attach()).data).toEqual([0]);
+    await rig.subscriptions.delete('sub');
+    await rig.create();
+  });
+
+  it('to delete leaves nothing after the next try', async () => {
+    const rig = await Rig.start();
+    await rig.create();
+    const recorder = await rig.attach();
+    loseAnswer(rig);
+    await expect(rig.subscriptions.delete('sub')).rejects.toThrow(code('timeout'));
+    await expect(rig.subscriptions.delete('sub')).rejects.toThrow(code('subscription_not_found'));
+    expect(recorder.ended).toBe('deleted');
+    expect(() => rig.info).toThrow(code('subscription_not_found'));
+    await rig.create();
+    expect(rig.info.consumers).toBe(0);
+  });
+});
+
+describe('the number of parked events', () => {
+  it.each([...Array(12).keys()])('is right when one is dropped and answered %i turns later', async (turns) => {
+    for (const answer of ['ack', 'park'] as const) {
+      const rig = await Rig.start();
+      await rig.create();
+      await rig.append('a', 0, 1);
+      const { consumer } = await rig.attach();
+      consumer.nack(0, 'park', 'x');
+      consumer.ack(1);
+      await rig.settle();
+      await rig.subscriptions.replayParked('sub', null);
+      await rig.settle();
+      const dropped = rig.subscriptions.dropParked('sub', null);
+      for (let i = 0; i < turns; i++) await Promise.resolve();
+      if (answer === 'ack') consumer.ack(0);
+      else consumer.nack(0, 'park', 'y');
+      await dropped;
+      await rig.advance(1000);
+      expect([answer, rig.info.parked]).toEqual([answer, (await rig.parked()).length]);
+    }
   });
 });

@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
-import type { Logger } from '../../lib/log.ts';
+import type { Logger, RateLimitedLog } from '../../lib/log.ts';
 import type { Engine } from '../engine.ts';
 import type { LiveFeed } from './live-feed.ts';
 
@@ -9,4 +9,6 @@ export interface SubscriptionParts {
   readonly feed: LiveFeed;
   readonly clock: Clock;
   readonly log: Logger;
+  /** For what a slow consumer causes again and again. */
+  readonly limitedLog: RateLimitedLog;
 }

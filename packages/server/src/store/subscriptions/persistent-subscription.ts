@@ -12,13 +12,14 @@ import type {
   SubscriptionInfo,
   SubscriptionState,
 } from '../subscription.ts';
-import { checkWhole } from './definition.ts';
 import { Delivery } from './delivery.ts';
 import type { Distribution, DistributionHost, QueuePlace } from './distribution.ts';
+import { logFilling } from './fill-warning.ts';
 import { Follower, type FollowerTarget } from './follower.ts';
 import { type FullQueueHost, makeRoom } from './full-queue.ts';
-import { type ConsumerHost, GroupConsumer } from './group-consumer.ts';
+import { type ConsumerHost, GroupConsumer, groupConsumerOptions } from './group-consumer.ts';
 import { Lag } from './lag.ts';
+import { Orphans } from './orphans.ts';
 import { Outstanding } from './outstanding.ts';
 import type { SubscriptionParts } from './parts.ts';
 import { Progress } from './progress.ts';
@@ -55,8 +56,7 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
   /** After the last event that the follower has shown, if that was taken. */
   #takenTo = 0;
   #follower: Follower | null = null;
-  /** Seen by someone who is gone, or waiting behind such, while nobody is there. */
-  #orphans: Delivery[] = [];
+  readonly #orphans: Orphans;
   #joined = 0;
   #isPumping = false;
   /** Whether it was said since `progress` was last asked that there is something to write. */
@@ -75,13 +75,10 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
     this.#progress = new Progress(record.definition.name, record.checkpoint, record.parked);
     this.#lag = new Lag(parts);
     this.replayer = new Replayer(parts.engine);
+    this.#orphans = new Orphans(parts.engine);
     const { strategy } = record.definition;
     if (strategy === 'round_robin') this.#distribution = new SharedDistribution(this);
     else this.#distribution = new StreamDistribution(this, strategy === 'single' ? byAge : byRendezvous);
-  }
-
-  get queueSize(): number {
-    return this.definition.queueSize;
   }
 
   get state(): SubscriptionState {
@@ -96,8 +93,7 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
 
   get info(): SubscriptionInfo {
     const { doneTo } = this;
-    let inFlight = 0;
-    for (const consumer of this.#consumers) inFlight += consumer.inFlight.size;
+    const inFlight = [...this.#consumers].reduce((sum, consumer) => sum + consumer.inFlight.size, 0);
     return {
       definition: this.definition,
       state: this.#state,
@@ -108,6 +104,7 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
       lagEvents: Math.max(0, this.#parts.engine.lastPosition - doneTo),
       lagS: this.#lag.after(doneTo, this.#outstanding.first?.event ?? null),
       createdUs: this.#createdUs,
+      counts: { ...this.counts },
     };
   }
 
@@ -118,44 +115,32 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
   }
 
   /** @throws {PlexusError} quota_exceeded, bad_request */
-  attach({ name, window, pull }: ConsumerOptions, sink: ConsumerSink): Consumer {
-    const { poolSize, queueSize, ackTimeoutMs } = this.definition;
-    if (window !== undefined) checkWhole('window', window, 1, Number.MAX_SAFE_INTEGER);
-    if (this.#consumers.size >= poolSize) throw new PlexusError('quota_exceeded', { limit: 'poolSize' });
-    const options = {
-      number: ++this.#joined,
-      name,
-      window: Math.min(window ?? this.definition.window, this.definition.window),
-      isPull: pull ?? false,
-      queueSize,
-      ackTimeoutMs,
-    };
-    const consumer = new GroupConsumer(options, sink, this, this.#parts.clock);
+  attach(asked: ConsumerOptions, sink: ConsumerSink): Consumer {
+    const options = groupConsumerOptions(this.definition, asked, this.#joined + 1);
+    if (this.#consumers.size >= this.definition.poolSize)
+      throw new PlexusError('quota_exceeded', { limit: 'poolSize' });
+    this.#joined++;
+    const consumer = new GroupConsumer(options, sink, this, this.#parts);
     this.#consumers.add(consumer);
     this.#distribution.joined(consumer);
-    if (this.#follower === null) this.#engage();
+    this.#follower ??= new Follower(this.#parts, this.definition.selector, this.#cursor, this);
     // Not now: the sink is to know its consumer when the first event comes.
     queueMicrotask(() => this.#pump());
     return consumer;
   }
 
-  #engage(): void {
-    this.#follower = new Follower(this.#parts, this.definition.selector, this.#cursor, this);
-    const orphans = this.#orphans;
-    this.#orphans = [];
-    for (const delivery of orphans) this.#distribution.add(delivery);
-  }
-
   /** Nobody is there any more: keeps what is needed to count attempts and acknowledgements, no more. */
   #retire(): void {
     const follower = this.#follower!;
+    // Before the event is forgotten, here and in the feed.
+    void this.watchLag();
     this.#letGoOfFollower();
-    const waiting = this.#distribution.drain();
+    const waiting = [...this.#distribution.drain(), ...this.#orphans.drain()];
     const trimmed = this.#outstanding.trim();
     this.#cursor = trimmed ?? Math.max(follower.cursor, this.#takenTo);
     // It was true of what has just been forgotten.
     this.#takenTo = 0;
-    this.#orphans = waiting.filter(({ isReplay, position }) => !isReplay && position < this.#cursor);
+    this.#orphans.keep(waiting.filter(({ isReplay, position }) => !isReplay && position < this.#cursor));
     for (const { isReplay, position } of waiting) if (isReplay) this.replayer.again(position);
   }
 
@@ -202,8 +187,6 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
     this.#markDirty(false);
   }
 
-  caughtUp(): void {}
-
   failed(error: unknown): void {
     const { clock, log } = this.#parts;
     log.warn({ err: error, subscription: this.definition.name }, 'a subscription cannot read its store');
@@ -222,15 +205,13 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
     this.counts.delivered++;
     consumer.take(delivery);
     const fault = consumer.show(delivery);
-    if (fault === null) return;
-    this.#parts.log.error({ err: fault, subscription: this.definition.name }, 'a consumer failed');
-    this.end(consumer, 'failed', fault);
+    if (fault !== null) this.end(consumer, 'failed', fault);
   }
 
   warn(consumer: GroupConsumer | null, queue: WaitingQueue): void {
     this.counts.warnings++;
-    const warned = consumer === null ? [...this.#consumers] : [consumer];
-    for (const { sink } of warned) sink.warn?.(queue.size, queue.bound);
+    logFilling(this.#parts.limitedLog, this.definition.name, queue.size, queue.bound);
+    for (const warned of consumer === null ? [...this.#consumers] : [consumer]) warned.warn(queue);
   }
 
   // What consumers ask.
@@ -274,8 +255,8 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
   }
 
   #stopBefore(delivery: Delivery, consumer: GroupConsumer, reason: string): void {
-    const { log } = this.#parts;
-    log.warn({ subscription: this.definition.name, position: delivery.position, reason }, 'a consumer stopped it');
+    const facts = { subscription: this.definition.name, position: delivery.position, reason };
+    this.#parts.log.warn(facts, 'a consumer stopped it');
     // It is in hand again, so that it is given back with everything else.
     consumer.inFlight.set(delivery.position, delivery);
     this.setState('stopped');
@@ -288,21 +269,15 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
     const back: Delivery[] = [];
     for (const delivery of consumer.shut()) {
       // That was not for anything that the consumer did: at least one more attempt is due.
-      if (reason === 'stopped' || reason === 'shutting_down')
+      if (reason === 'closed' || reason === 'stopped' || reason === 'shutting_down')
         delivery.attempts = Math.min(delivery.attempts, this.definition.maxRetries);
       if (delivery.attempts <= this.definition.maxRetries) back.push(delivery);
       else this.#park(delivery, consumer, `not answered: ${reason}`);
     }
     this.#distribution.left(consumer, back);
     if (this.#consumers.size === 0) this.#retire();
-    this.#tell(consumer, reason, error);
+    consumer.tell(reason, error);
     this.#pump();
-  }
-
-  #tell(consumer: GroupConsumer, reason: ConsumerEnd, error: Error | null): void {
-    const fault = consumer.tell(reason, error);
-    if (fault === null) return;
-    this.#parts.log.error({ err: fault, subscription: this.definition.name }, 'a consumer failed at its end');
   }
 
   endAll(reason: ConsumerEnd, error: Error | null): void {
@@ -317,7 +292,14 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
     } finally {
       this.#isPumping = false;
     }
-    if (this.#pause !== null) return;
+    // A consumer may have left at the sight of what it got.
+    if (this.#pause !== null || this.#consumers.size === 0) return;
+    // First what was read before, so that every stream keeps its order.
+    if (this.#orphans.isEmpty) this.#readOn();
+    else this.#readOrphans();
+  }
+
+  #readOn(): void {
     const waits = this.#follower?.isBlocked === true && !this.#outstanding.isFull;
     if ((!waits && this.replayer.isIdle) || !this.#distribution.isRoomy) return;
     this.#replay();
@@ -330,16 +312,29 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
     this.#onDirty(isUrgent);
   }
 
+  #readOrphans(): void {
+    if (this.#orphans.isReading || !this.#distribution.isRoomy) return;
+    const take = (delivery: Delivery): void => {
+      if (delivery.isDone) this.#outstanding.settle();
+      else this.#distribution.add(delivery);
+    };
+    this.#pumpAfter(this.#orphans.read(take));
+  }
+
+  #pumpAfter(reading: Promise<void>): void {
+    reading.then(
+      () => this.#pump(),
+      (error: unknown) => this.failed(error),
+    );
+  }
+
   #replay(): void {
     if (this.replayer.isIdle) return;
     const take = (event: StoredEvent): void => {
       if (this.#consumers.size === 0) this.replayer.again(event.position);
       else this.#distribution.add(new Delivery(event, true));
     };
-    this.replayer.read(take).then(
-      () => this.#pump(),
-      (error: unknown) => this.failed(error),
-    );
+    this.#pumpAfter(this.replayer.read(take));
   }
 
   // What the owner of the subscription does.
@@ -347,6 +342,11 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
   /** @param position of an event that is parked, though the checkpoint has not passed it: it is not delivered */
   passOver(position: number): void {
     this.#parkedAhead.add(position);
+  }
+
+  /** Sees to it that the lag is known while nobody is there. @returns when a look into the store is over; null: none is needed */
+  watchLag(): Promise<void> | null {
+    return this.#consumers.size > 0 ? null : this.#lag.watch(this.doneTo, this.#outstanding.first?.event ?? null);
   }
 
   /** Delivers parked events again. */
@@ -376,7 +376,7 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
 
   /** The store has forgotten them. */
   forgetParked(positions: readonly number[]): void {
-    this.#progress.parked -= positions.length;
+    this.#progress.forget(positions);
     for (const position of positions) this.replayer.settle(position);
   }
 
@@ -389,12 +389,12 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
     for (const consumer of consumers) this.#distribution.left(consumer, []);
     this.#distribution.drain();
     this.#outstanding.clear();
-    this.#orphans = [];
+    this.#orphans.drain();
     this.#parkedAhead.clear();
     this.replayer.clear();
     this.#progress.reset(checkpoint);
     this.#cursor = checkpoint + 1;
     this.#takenTo = 0;
-    for (const consumer of consumers) this.#tell(consumer, 'reset', null);
+    for (const consumer of consumers) consumer.tell('reset', null);
   }
 }

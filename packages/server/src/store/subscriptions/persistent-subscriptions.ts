@@ -8,6 +8,7 @@ import type {
   NewSubscription,
   ParkedEvent,
   StartFrom,
+  SubscriptionDefinition,
   SubscriptionInfo,
   SubscriptionState,
 } from '../subscription.ts';
@@ -42,13 +43,19 @@ export class PersistentSubscriptions implements StoreSubscriptions {
 
   async start(): Promise<void> {
     const { engine } = this.#parts;
-    for (const record of await engine.read('listSubscriptions', {})) {
-      const subscription = this.#add(record);
-      if (record.parked === 0) continue;
-      const { name } = record.definition;
-      for await (const { position } of parkedRecords(engine, name, record.checkpoint)) subscription.passOver(position);
-    }
+    for (const record of await engine.read('listSubscriptions', {})) await this.#load(record);
     this.#writer.start();
+  }
+
+  async #load(record: SubscriptionRecord): Promise<void> {
+    const subscription = this.#new(record);
+    const { name } = record.definition;
+    if (record.parked > 0) {
+      const ahead = parkedRecords(this.#parts.engine, name, record.checkpoint);
+      for await (const { position } of ahead) subscription.passOver(position);
+    }
+    await subscription.watchLag();
+    this.#byName.set(name, subscription);
   }
 
   /** Lets go of all consumers and saves what they did. */
@@ -83,9 +90,26 @@ export class PersistentSubscriptions implements StoreSubscriptions {
       this.#checkRunning();
       if (this.#byName.has(name)) throw new PlexusError('subscription_exists', { name });
       if (this.#byName.size >= MAX_SUBSCRIPTIONS) throw new PlexusError('quota_exceeded', { limit: 'subscriptions' });
-      const record = await this.#parts.engine.write('createSubscription', { definition });
-      return this.#add(record).info;
+      const subscription = this.#new(await this.#write(definition));
+      this.#byName.set(name, subscription);
+      return subscription.info;
     });
+  }
+
+  async #write(definition: SubscriptionDefinition): Promise<SubscriptionRecord> {
+    try {
+      return await this.#parts.engine.write('createSubscription', { definition });
+    } catch (error) {
+      if (isCode(error, 'subscription_exists')) await this.#loadUnknown(definition.name);
+      throw error;
+    }
+  }
+
+  /** The store has one that was created though the answer of the store never came. */
+  async #loadUnknown(name: string): Promise<void> {
+    const records = await this.#parts.engine.read('listSubscriptions', {});
+    const record = records.find(({ definition }) => definition.name === name);
+    if (record !== undefined) await this.#load(record);
   }
 
   get(name: string): SubscriptionInfo {
@@ -100,12 +124,22 @@ export class PersistentSubscriptions implements StoreSubscriptions {
   async delete(name: string): Promise<void> {
     await this.#serial.run(async () => {
       const subscription = this.find(name);
-      await this.#parts.engine.write('deleteSubscription', { name });
-      this.#byName.delete(name);
-      this.#writer.forget(subscription);
-      subscription.endAll('deleted', null);
-      this.#writer.forget(subscription);
+      try {
+        await this.#parts.engine.write('deleteSubscription', { name });
+      } catch (error) {
+        // It was deleted before, though the answer of the store never came.
+        if (isCode(error, 'subscription_not_found')) this.#remove(subscription);
+        throw error;
+      }
+      this.#remove(subscription);
     });
+  }
+
+  #remove(subscription: PersistentSubscription): void {
+    this.#byName.delete(subscription.definition.name);
+    this.#writer.forget(subscription);
+    subscription.endAll('deleted', null);
+    this.#writer.forget(subscription);
   }
 
   async pause(name: string): Promise<void> {
@@ -200,11 +234,9 @@ export class PersistentSubscriptions implements StoreSubscriptions {
     return subscription;
   }
 
-  #add(record: SubscriptionRecord): PersistentSubscription {
+  #new(record: SubscriptionRecord): PersistentSubscription {
     const { name } = record.definition;
-    const subscription = new PersistentSubscription(record, this.#parts, (isUrgent) => this.#dirty(name, isUrgent));
-    this.#byName.set(name, subscription);
-    return subscription;
+    return new PersistentSubscription(record, this.#parts, (isUrgent) => this.#dirty(name, isUrgent));
   }
 
   #dirty(name: string, isUrgent: boolean): void {
@@ -218,3 +250,5 @@ export class PersistentSubscriptions implements StoreSubscriptions {
     if (this.#isStopped) throw new PlexusError('shutting_down');
   }
 }
+
+const isCode = (error: unknown, code: string): boolean => error instanceof PlexusError && error.code === code;

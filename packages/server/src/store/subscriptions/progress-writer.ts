@@ -13,6 +13,8 @@ export const SAVE_LIMITS = {
   retryMs: 1000,
   /** Subscriptions in one write. */
   items: 1000,
+  /** Looks into the store for how old the backlog is of subscriptions that nobody consumes, per round of `idleMs`. */
+  lagLooks: 100,
 } as const;
 
 /** Writes the progress of the subscriptions of a store, of many at once. */
@@ -102,7 +104,11 @@ export class ProgressWriter {
   }
 
   #markAdvanced(): void {
-    for (const subscription of this.#all()) if (subscription.progress() !== null) this.#dirty.add(subscription);
+    let looks = 0;
+    for (const subscription of this.#all()) {
+      if (subscription.progress() !== null) this.#dirty.add(subscription);
+      if (looks < SAVE_LIMITS.lagLooks && subscription.watchLag() !== null) looks++;
+    }
     if (this.isDirty) this.hurry();
   }
 

@@ -14,8 +14,8 @@ export class Progress {
   checkpoint: number;
   parked: number;
   #state: SubscriptionState | null = null;
-  readonly #toPark: { readonly delivery: Delivery; readonly record: ParkedRecord; readonly isNew: boolean }[] = [];
-  readonly #toUnpark: number[] = [];
+  readonly #toPark: { readonly delivery: Delivery; readonly record: ParkedRecord; isNew: boolean }[] = [];
+  readonly #toUnpark = new Set<number>();
 
   constructor(name: string, checkpoint: number, parked: number) {
     this.#name = name;
@@ -25,7 +25,7 @@ export class Progress {
 
   /** Whether there is something to be written, beside the checkpoint. */
   get hasMarks(): boolean {
-    return this.#state !== null || this.#toPark.length > 0 || this.#toUnpark.length > 0;
+    return this.#state !== null || this.#toPark.length > 0 || this.#toUnpark.size > 0;
   }
 
   setState(state: SubscriptionState): void {
@@ -44,7 +44,15 @@ export class Progress {
   }
 
   unpark(position: number): void {
-    this.#toUnpark.push(position);
+    this.#toUnpark.add(position);
+  }
+
+  /** The store holds them as parked no longer, whatever is still to be written of them. Not while that is being written. */
+  forget(positions: readonly number[]): void {
+    this.parked -= positions.length;
+    const gone = new Set(positions);
+    for (const position of gone) this.#toUnpark.delete(position);
+    for (const mark of this.#toPark) if (gone.has(mark.record.position)) mark.isNew = true;
   }
 
   /** @param checkpoint as it is now. @returns null: everything is written */
@@ -56,7 +64,7 @@ export class Progress {
       checkpoint: advanced ? checkpoint : null,
       state: this.#state,
       park: this.#toPark.slice(0, MAX_MARKS).map(({ record }) => record),
-      unpark: this.#toUnpark.slice(0, MAX_MARKS),
+      unpark: [...this.#toUnpark].slice(0, MAX_MARKS),
     };
   }
 
@@ -65,7 +73,7 @@ export class Progress {
     if (written.checkpoint !== null) this.checkpoint = written.checkpoint;
     if (this.#state === written.state) this.#state = null;
     const parked = this.#toPark.splice(0, written.park.length);
-    this.#toUnpark.splice(0, written.unpark.length);
+    for (const position of written.unpark) this.#toUnpark.delete(position);
     for (const { delivery, isNew } of parked) {
       if (isNew) this.parked++;
       delivery.isParking = false;
@@ -81,6 +89,6 @@ export class Progress {
     this.parked = 0;
     this.#state = null;
     this.#toPark.length = 0;
-    this.#toUnpark.length = 0;
+    this.#toUnpark.clear();
   }
 }

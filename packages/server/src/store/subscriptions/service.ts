@@ -1,6 +1,6 @@
 import { PlexusError } from '@plexus/protocol';
 import type { Clock } from '../../lib/clock.ts';
-import type { Logger } from '../../lib/log.ts';
+import { type Logger, rateLimited } from '../../lib/log.ts';
 import type { Engine } from '../engine.ts';
 import type { StoredEvent } from '../event.ts';
 import type { StoreSubscriptions } from '../store.ts';
@@ -11,6 +11,9 @@ import { LiveFeed } from './live-feed.ts';
 import type { SubscriptionParts } from './parts.ts';
 import { PersistentSubscriptions } from './persistent-subscriptions.ts';
 import type { SubscriptionStats } from './subscription-stats.ts';
+
+/** Between two lines of the log that say the same of the subscriptions of one store. */
+const LIMITED_LOG_MS = 10_000;
 
 export interface SubscriptionServiceOptions {
   readonly engine: Engine;
@@ -31,7 +34,8 @@ export class StoreSubscriptionService {
   #isStopped = false;
 
   constructor({ engine, storeName, clock, log }: SubscriptionServiceOptions) {
-    this.#parts = { engine, clock, log, feed: new LiveFeed(engine, clock, log) };
+    const limitedLog = rateLimited(log, clock, LIMITED_LOG_MS);
+    this.#parts = { engine, clock, log, limitedLog, feed: new LiveFeed(engine, clock, log) };
     this.#storeName = storeName;
     this.#persistent = new PersistentSubscriptions(this.#parts, storeName);
   }
@@ -50,6 +54,7 @@ export class StoreSubscriptionService {
     this.#isStopped = true;
     for (const reader of [...this.#readers]) reader.end(new PlexusError('shutting_down'));
     await this.#persistent.stop();
+    this.#parts.limitedLog.stop();
   }
 
   /** @throws {PlexusError} bad_request, shutting_down; in the iteration also consumer_overflow and what the engine throws */

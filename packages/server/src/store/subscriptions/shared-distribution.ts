@@ -46,12 +46,12 @@ export class SharedDistribution implements Distribution {
 
   joined(consumer: GroupConsumer): void {
     this.#consumers = [...this.#consumers, consumer];
-    this.#queue.bound = this.#host.queueSize * this.#consumers.length;
+    this.#queue.bound = this.#host.definition.queueSize * this.#consumers.length;
   }
 
   left(consumer: GroupConsumer, returned: readonly Delivery[]): void {
     this.#consumers = this.#consumers.filter((other) => other !== consumer);
-    this.#queue.bound = this.#host.queueSize * this.#consumers.length;
+    this.#queue.bound = this.#host.definition.queueSize * this.#consumers.length;
     for (const delivery of returned) this.#queue.push(delivery);
   }
 

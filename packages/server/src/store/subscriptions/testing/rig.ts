@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { FakeClock } from '../../../lib/fake-clock.ts';
-import { createLogger } from '../../../lib/log.ts';
+import { createLogger, type Logger } from '../../../lib/log.ts';
 import type { NewEvent, StoredEvent } from '../../event.ts';
 import type { Consumer, ConsumerEnd, ConsumerOptions, ConsumerSink, NewSubscription } from '../../subscription.ts';
 import { MemoryEngine } from '../../testing/memory-engine.ts';
@@ -13,6 +13,8 @@ const TURNS = 12;
 export interface RigOptions {
   /** Most events that one page of the engine looks at. */
   readonly maxLooked?: number;
+  /** Default: silent. */
+  readonly log?: Logger;
 }
 
 /** A service over a store in memory, on a virtual clock. */
@@ -20,9 +22,11 @@ export class Rig {
   readonly clock = new FakeClock();
   readonly engine: MemoryEngine;
   service: StoreSubscriptionService;
+  readonly #log: Logger;
   #lifeline: Lifeline;
 
-  private constructor({ maxLooked = 1000 }: RigOptions) {
+  private constructor({ maxLooked = 1000, log }: RigOptions) {
+    this.#log = log ?? createLogger({ level: 'silent' });
     this.engine = new MemoryEngine({ wallMs: () => this.clock.wallMs(), store: 's', maxLooked });
     this.#lifeline = new Lifeline(this.engine);
     this.service = this.#newService();
@@ -35,7 +39,7 @@ export class Rig {
   }
 
   #newService(): StoreSubscriptionService {
-    const log = createLogger({ level: 'silent' });
+    const log = this.#log;
     const clock = this.#lifeline.clock(this.clock);
     return new StoreSubscriptionService({ engine: this.#lifeline, storeName: 's', clock, log });
   }
