@@ -97,9 +97,7 @@ export class Tail {
 
   #isOver(factor: number, events: number): boolean {
     return (
-      this.#types.length >= events * factor ||
-      this.#tagCount >= DUE_TAGS * factor ||
-      this.#bytes >= DUE_BYTES * factor
+      this.#types.length >= events * factor || this.#tagCount >= DUE_TAGS * factor || this.#bytes >= DUE_BYTES * factor
     );
   }
 }
