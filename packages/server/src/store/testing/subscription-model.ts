@@ -116,6 +116,8 @@ class Member {
   readonly window: number;
   consumer: Consumer | null = null;
   gone = false;
+  /** Of a service that has crashed: a real process would be gone, this one may still get what it was reading. */
+  isOfDeadService = false;
 
   constructor(window: number) {
     this.window = window;
@@ -269,7 +271,10 @@ class SubscriptionRun {
   async #reborn(how: 'restart' | 'crash'): Promise<void> {
     if (how === 'restart') await this.#service!.stop();
     for (const watched of this.#watched) {
-      for (const member of watched.members) member.gone = true;
+      for (const member of watched.members) {
+        member.gone = true;
+        member.isOfDeadService = how === 'crash';
+      }
       watched.members = [];
     }
     if (how === 'crash') {
@@ -296,6 +301,7 @@ class SubscriptionRun {
       { name: 'member', window },
       {
         deliver: (given) => {
+          if (member.isOfDeadService) return;
           try {
             watched.delivered(member, given, this.#all);
           } catch (error) {
