@@ -37,6 +37,8 @@ export class CommittedFeed {
   /** Up to here everything was shown, or had nobody to be shown to. */
   #lastPosition = -1;
   readonly #held = new Fifo<Held>();
+  /** Up to here it is read from the store. */
+  #fillTo = -1;
   #isFilling = false;
   #isStopped = false;
 
@@ -51,7 +53,7 @@ export class CommittedFeed {
   /** A writer has opened the file and found this. @param isFirst nobody waits for what was there before */
   opened(lastPosition: number, isFirst: boolean): void {
     if (isFirst) this.#lastPosition = lastPosition;
-    else if (lastPosition > this.#lastPosition) void this.#fill(lastPosition);
+    else this.#fillUpTo(lastPosition);
   }
 
   answered(batch: Batch, answer: BatchAnswer): void {
@@ -72,7 +74,7 @@ export class CommittedFeed {
       else {
         const events = eventsOf(batch, answer);
         if (events.length > 0 && events[0]!.position > this.#lastPosition + 1) {
-          void this.#fill(events[0]!.position - 1);
+          this.#fillUpTo(events[0]!.position - 1);
           return;
         }
         this.#show(events);
@@ -82,7 +84,10 @@ export class CommittedFeed {
     }
   }
 
-  #show(events: readonly StoredEvent[]): void {
+  /** What was shown already is left out. */
+  #show(all: readonly StoredEvent[]): void {
+    const isNew = all.length > 0 && all[0]!.position > this.#lastPosition;
+    const events = isNew ? all : all.filter(({ position }) => position > this.#lastPosition);
     const last = events.at(-1);
     if (last === undefined) return;
     this.#lastPosition = last.position;
@@ -93,17 +98,23 @@ export class CommittedFeed {
     }
   }
 
-  /** Shows everything up to `position`, then goes on with the answers that came meanwhile. */
-  async #fill(position: number): Promise<void> {
+  /** There is one fill at a time; another writer that dies meanwhile gives it more to do. */
+  #fillUpTo(position: number): void {
+    this.#fillTo = Math.max(this.#fillTo, position);
+    if (!this.#isFilling && this.#lastPosition < this.#fillTo) void this.#fill();
+  }
+
+  /** Shows everything up to `#fillTo`, then goes on with the answers that came meanwhile. */
+  async #fill(): Promise<void> {
     this.#isFilling = true;
-    while (this.#lastPosition < position && !this.#isStopped) {
+    while (this.#lastPosition < this.#fillTo && !this.#isStopped) {
       if (this.listener === null) {
-        this.#lastPosition = position;
+        this.#lastPosition = this.#fillTo;
         break;
       }
       try {
         const page = await this.#options.readFrom(this.#lastPosition + 1);
-        this.#show(decodePage(page).filter((event) => event.position <= position));
+        this.#show(decodePage(page).filter((event) => event.position <= this.#fillTo));
       } catch {
         // It was said in the log, and shows in the status. Going on would leave a gap.
         await new Promise<void>((resolve) => this.#options.clock.setTimeout(resolve, FILL_RETRY_MS));

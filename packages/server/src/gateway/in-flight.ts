@@ -22,9 +22,13 @@ export interface InFlightOptions {
   readonly onDone: (items: readonly PendingWrite[]) => void;
 }
 
+/** When so many writers have died with something in hand, it may be what kills them. */
+const SUSPECT_DEATHS = 2;
+
 /**
  * Batches of writes until they are answered, in order. What a writer that died had in hand is sent to the next one first, in the
- * same order. Callers wait for `retryMs` in all, or one `timeoutMs` if that is longer.
+ * same order. What two writers died with goes to the third item by item, each when the one before is answered: so the one that
+ * kills writers is found, and fails. Callers wait for `retryMs` in all, or one `timeoutMs` if that is longer.
  */
 export class InFlight {
   readonly #options: InFlightOptions;
@@ -34,6 +38,8 @@ export class InFlight {
   #writer: HostedHandle | null = null;
   /** Writers that died since the last answer. */
   #failures = 0;
+  /** Whether one batch is sent at a time, because there are some that two writers died with. */
+  #isCareful = false;
   #resume: Timer | null = null;
   #watch: Timer | null = null;
 
@@ -59,7 +65,7 @@ export class InFlight {
   add(bytes: Buffer, buffer: Buffer, items: readonly PendingWrite[]): boolean {
     const { clock } = this.#options;
     const batch = this.#insert(bytes, items, clock.now(), clock.wallMs());
-    if (this.#writer === null) return false;
+    if (this.#writer === null || this.#isCareful) return false;
     this.#post(batch, buffer);
     return true;
   }
@@ -69,7 +75,9 @@ export class InFlight {
     const start = (): void => {
       this.#resume = null;
       this.#writer = writer;
-      for (const batch of this.#batches.values()) this.#sendAgain(batch);
+      for (const batch of this.#batches.values()) batch.isPaused = false;
+      this.#splitSuspects();
+      this.#sendAll();
     };
     if (this.#failures === 0) start();
     else this.#resume = this.#options.clock.setTimeout(start, backoffMs(this.#failures, this.#options.random));
@@ -79,20 +87,29 @@ export class InFlight {
     this.#failures++;
     this.#resume?.cancel();
     this.#writer = null;
-    for (const batch of this.#batches.values()) {
+    const lost = [...this.#batches.values()].filter(({ isSent, isAnswered }) => isSent && !isAnswered);
+    for (const batch of lost) {
       batch.isSent = false;
+      batch.deaths++;
       if (batch.isExpired) this.#forget(batch);
     }
+    const [alone] = lost;
+    if (lost.length === 1 && alone!.items.length === 1 && alone!.deaths >= SUSPECT_DEATHS) this.#giveUp(alone!);
   }
 
   /** The batch that an answer is for; null: nobody waits for it. */
   answered(number: number): Batch | null {
     this.#failures = 0;
-    return this.#batches.get(number) ?? null;
+    const batch = this.#batches.get(number);
+    if (batch === undefined || batch.isAnswered) return null;
+    batch.isAnswered = true;
+    if (this.#isCareful) this.#sendAll();
+    return batch;
   }
 
-  /** Tells the callers of a batch. */
+  /** Tells the callers of a batch, unless that was done already. */
   settle(batch: Batch, { results, others, errors }: BatchAnswer): void {
+    if (this.#batches.get(batch.number) !== batch) return;
     let at = 0;
     let other = 0;
     let error = 0;
@@ -129,10 +146,50 @@ export class InFlight {
   }
 
   #insert(bytes: Buffer, items: readonly PendingWrite[], sinceMs: number, sinceWallMs: number): Batch {
-    const batch = new Batch(this.#nextNumber++, bytes, items, sinceMs, sinceWallMs);
+    return this.#keep(new Batch(this.#nextNumber++, bytes, items, sinceMs, sinceWallMs));
+  }
+
+  #keep(batch: Batch): Batch {
     this.#batches.set(batch.number, batch);
     this.#keepWatch();
     return batch;
+  }
+
+  /** What the writer has not, in order: all of it, or one at a time. */
+  #sendAll(): void {
+    const waiting: Batch[] = [];
+    let isBusy = false;
+    let hasSuspects = false;
+    for (const batch of this.#batches.values()) {
+      if (batch.isAnswered) continue;
+      if (batch.deaths >= SUSPECT_DEATHS) hasSuspects = true;
+      if (batch.isSent) isBusy = true;
+      else if (!batch.isPaused) waiting.push(batch);
+    }
+    this.#isCareful = hasSuspects;
+    if (!hasSuspects) for (const batch of waiting) this.#sendAgain(batch);
+    else if (!isBusy && waiting.length > 0) this.#sendAgain(waiting[0]!);
+  }
+
+  /** Batches that two writers died with become one per item, in the same order. */
+  #splitSuspects(): void {
+    const all = [...this.#batches.values()];
+    const isMany = ({ deaths, isAnswered, items }: Batch): boolean =>
+      !isAnswered && deaths >= SUSPECT_DEATHS && items.length > 1;
+    if (!all.some(isMany)) return;
+    this.#batches.clear();
+    for (const batch of all) {
+      if (!isMany(batch)) this.#batches.set(batch.number, batch);
+      else for (const item of batch.items) this.#keep(batch.part(this.#nextNumber++, [item]));
+    }
+  }
+
+  #giveUp(batch: Batch): void {
+    if (!this.#batches.has(batch.number)) return;
+    const reason = `its writer died ${batch.deaths} times with this`;
+    const error = new PlexusError('store_unavailable', { store: this.#options.store, reason });
+    batch.fail(error);
+    this.#forget(batch);
   }
 
   #post(batch: Batch, buffer: Buffer): void {
@@ -165,22 +222,17 @@ export class InFlight {
   }
 
   /** Tries some of a batch again after a while; others go on meanwhile. */
-  #repeat({ bytes, sinceMs, sinceWallMs, tries }: Batch, items: readonly PendingWrite[]): void {
+  #repeat(refused: Batch, items: readonly PendingWrite[]): void {
     const { clock, random } = this.#options;
-    const parts = items.map(({ start, end }) => bytes.subarray(start, end));
-    let at = 0;
-    const moved = items.map((item) => {
-      const start = at;
-      at += item.end - item.start;
-      return item.movedTo(start);
-    });
-    const batch = this.#insert(Buffer.concat(parts), moved, sinceMs, sinceWallMs);
-    batch.tries = tries;
+    const batch = this.#keep(refused.part(this.#nextNumber++, items));
+    batch.deaths = 0;
+    batch.isPaused = true;
     clock.setTimeout(
       () => {
-        if (this.#batches.has(batch.number)) this.#sendAgain(batch);
+        batch.isPaused = false;
+        if (this.#batches.has(batch.number)) this.#sendAll();
       },
-      backoffMs(tries, random),
+      backoffMs(batch.tries, random),
     );
   }
 

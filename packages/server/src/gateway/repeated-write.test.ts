@@ -35,22 +35,14 @@ describe('a write that was tried before', () => {
     expect(await again({ definition }, wallMs + 5000)).toBeUndefined();
   });
 
-  it('that deleted a stream or a subscription has done so', async () => {
+  it('that deleted a subscription has done so; of others the error stands', async () => {
     const engine = await memory();
-    const ask = (
-      request: object,
-      code: 'stream_tombstoned' | 'wrong_expected_version' | 'stream_not_found',
-    ): Promise<unknown> =>
-      resultOfFirstTry(engine, 'deleteStream', { stream: 's', ...request }, new PlexusError(code, {}), wallMs);
-    expect(await ask({ tombstone: false }, 'wrong_expected_version')).toBeUndefined();
-    await engine.write('deleteStream', { stream: 's', tombstone: false });
-    expect(await ask({ tombstone: false }, 'wrong_expected_version')).toEqual({ version: 0 });
-    expect(await ask({ tombstone: false }, 'stream_not_found')).toBeUndefined();
-    expect(await ask({ tombstone: true }, 'stream_tombstoned')).toBeUndefined();
-    await engine.write('deleteStream', { stream: 's', tombstone: true });
-    expect(await ask({ tombstone: true }, 'stream_tombstoned')).toEqual({ version: 0 });
     const gone = new PlexusError('subscription_not_found', { store: 'test', name: 'sub' });
     expect(await resultOfFirstTry(engine, 'deleteSubscription', { name: 'sub' }, gone, wallMs)).toEqual({ parked: 0 });
     expect(await resultOfFirstTry(engine, 'saveSnapshot', {}, gone, wallMs)).toBeUndefined();
+    const buried = new PlexusError('stream_tombstoned', { stream: 's' });
+    const request = { stream: 's', tombstone: true };
+    await engine.write('deleteStream', request);
+    expect(await resultOfFirstTry(engine, 'deleteStream', request, buried, wallMs)).toBeUndefined();
   });
 });

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PlexusError } from '@plexus/protocol';
-import type { DeleteStreamRequest, DeleteStreamResult } from '../store/append.ts';
 import type { Engine } from '../store/engine.ts';
 import type { SubscriptionRecord, WriteName, WriteOperations } from '../store/operations.ts';
 
@@ -9,7 +8,7 @@ const CLOCK_SLACK_MS = 1000;
 
 /**
  * A write that was given to a second writer, because the first died with it, failed there. Was it the first that did it? Appends
- * need no such question, because of their ids; snapshots, progress and resets come to the same when they are done twice.
+ * and deletes of streams need no such question, because of their ids; snapshots, progress and resets come to the same when they are done twice.
  * @returns the result of the first try; undefined: the error stands
  */
 export async function resultOfFirstTry(
@@ -25,8 +24,6 @@ export async function resultOfFirstTry(
     case 'deleteSubscription':
       // How many events were parked went with it.
       return error.code === 'subscription_not_found' ? { parked: 0 } : undefined;
-    case 'deleteStream':
-      return deleted(engine, request as DeleteStreamRequest, error);
     default:
       return undefined;
   }
@@ -46,16 +43,4 @@ async function created(
     record.createdUs >= (sinceWallMs - CLOCK_SLACK_MS) * 1000 &&
     isDeepStrictEqual(record.definition, definition);
   return isOurs ? record : undefined;
-}
-
-/** A stream that is deleted as was asked. */
-async function deleted(
-  engine: Pick<Engine, 'read'>,
-  { stream, tombstone }: DeleteStreamRequest,
-  error: PlexusError,
-): Promise<DeleteStreamResult | undefined> {
-  const mayBeDone = tombstone ? error.code === 'stream_tombstoned' : error.code === 'wrong_expected_version';
-  if (!mayBeDone) return undefined;
-  const info = await engine.read('streamInfo', { stream });
-  return !info.exists && info.tombstoned === tombstone ? { version: info.version } : undefined;
 }

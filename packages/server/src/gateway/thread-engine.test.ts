@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PlexusError } from '@plexus/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLogger } from '../lib/log.ts';
 import type { AppendResult } from '../store/append.ts';
 import { type OpenEngine, openEngine } from './testing/open-engine.ts';
 import { SLOW_MS } from './testing/scripted-reader.ts';
@@ -112,12 +113,58 @@ describe('appends', () => {
   });
 });
 
+describe('writes that are asked for while another is encoded', () => {
+  it('are refused, and the other is stored as it is', async () => {
+    const engine = await scripted();
+    const inner: Promise<PlexusError>[] = [];
+    const reentrant = {
+      toJSON: () => {
+        inner.push(errorOf(append(engine, 'inner')), errorOf(engine.write('deleteSubscription', { name: 'x' })));
+        return 'outer';
+      },
+    };
+    const outer = engine.append({ writes: [{ stream: 's', events: [{ type: 'plain', data: reentrant }] }] });
+    const all = await Promise.all([append(engine, 'plain'), outer, append(engine, 'plain')]);
+    expect(all.map(({ position }) => position).sort()).toEqual([0, 1, 2]);
+    expect((await Promise.all(inner)).map(({ code }) => code)).toEqual(['bad_request', 'bad_request']);
+    expect(engine.workers[0]!.restarts).toBe(0);
+  });
+});
+
+describe('a registry that refuses', () => {
+  it('is said in the log, and work goes on', async () => {
+    const said: string[] = [];
+    const log = createLogger({ level: 'error', destination: { write: (line: string) => said.push(line) } });
+    const refuse = async (): Promise<void> => {
+      throw new Error('as told');
+    };
+    const registry = { join: refuse, leave: refuse, members: () => [], watch: () => () => {} };
+    const engine = await scripted({ registry, log });
+    expect((await append(engine, 'plain')).position).toBe(0);
+    await engine.close();
+    expect(said.filter((line) => line.includes('store_registry_failed'))).toHaveLength(6);
+  });
+});
+
 describe('a writer that dies again and again', () => {
+  it('of one of many writes fails that one alone, and stores the others in their order', async () => {
+    const engine = await scripted();
+    const results = await Promise.allSettled(['plain', 'plain', 'die', 'plain', 'plain'].map((t) => append(engine, t)));
+    const seen = results.map((r) => (r.status === 'fulfilled' ? r.value.position : (r.reason as PlexusError).code));
+    expect(seen).toEqual([0, 1, 'store_unavailable', 2, 3]);
+    expect(engine.workers[0]!.restarts).toBe(3);
+    // Nobody goes one at a time any more.
+    await Promise.all(Array.from({ length: 300 }, () => append(engine, 'plain')));
+    expect([engine.problem, engine.queueBytes]).toEqual([null, 0]);
+  }, 30_000);
+
   it('is started 5 times in 60 s; then the store says what is wrong, and fails at once', async () => {
     const engine = await scripted();
-    // The first kills the writer, and each of its successors that is given the same.
-    const doomed = append(engine, 'die');
-    expect(await errorOf(doomed)).toMatchObject({ code: 'store_unavailable', details: { store: 'test' } });
+    // Each kills the writer, and its successor that is given the same.
+    for (let i = 0; i < 3; i++) {
+      const doomed = append(engine, 'die');
+      expect(await errorOf(doomed)).toMatchObject({ code: 'store_unavailable', details: { store: 'test' } });
+    }
     expect(engine.workers[0]!.restarts).toBe(5);
     expect(engine.problem).toMatch(/writer died 6 times, last of: thread \d+ ended with code 1/);
     const start = performance.now();
@@ -125,7 +172,7 @@ describe('a writer that dies again and again', () => {
     expect(performance.now() - start).toBeLessThan(100);
     // Reading goes on.
     await versionOf(engine, 's');
-    expect(ids().sort()).toEqual(['reader 0', 'reader 1']);
+    expect(ids().sort()).toEqual(['node/reader 0', 'node/reader 1']);
   }, 30_000);
 });
 
@@ -161,14 +208,14 @@ describe('readers', () => {
 
   it('that die are left for another, come back, and are in the registry as long as they live', async () => {
     const engine = await scripted();
-    expect(ids().sort()).toEqual(['reader 0', 'reader 1', 'writer']);
+    expect(ids().sort()).toEqual(['node/reader 0', 'node/reader 1', 'node/writer']);
     const changes: string[] = [];
     open!.registry.watch('store/default/test', ({ kind, member }) => changes.push(`${member.id} ${kind}`));
     const thread = engine.workers.find(({ id }) => id === 'reader 0')!.thread!;
     const reads = Array.from({ length: 50 }, () => versionOf(engine, 's'));
     await open!.pool.terminate(thread);
     await Promise.all(reads);
-    await expect.poll(() => changes).toEqual(['reader 0 left', 'reader 0 joined']);
+    await expect.poll(() => changes).toEqual(['node/reader 0 left', 'node/reader 0 joined']);
     expect(engine.workers.find(({ id }) => id === 'reader 0')).toMatchObject({ restarts: 1 });
     await open!.close();
     expect(ids()).toEqual([]);

@@ -1,6 +1,6 @@
 /** A gateway worker, as others see it. */
 export interface WorkerMember {
-  /** Unique within its group. */
+  /** Unique within its group: begins with the id of its node. */
   readonly id: string;
   /** The node that it runs on. */
   readonly nodeId: string;

@@ -48,6 +48,8 @@ export class WorkerSlot {
   readonly role: WorkerRole;
   readonly #context: WorkerContext;
   readonly #options: WorkerSlotOptions;
+  /** In the registry, where workers of all nodes are. */
+  readonly #memberId: string;
   readonly #limit = new RestartLimit();
   #handle: HostedHandle | null = null;
   /** A start that is under way. */
@@ -60,6 +62,7 @@ export class WorkerSlot {
     this.id = options.id;
     this.role = options.role;
     this.#context = context;
+    this.#memberId = `${context.nodeId}/${options.id}`;
     this.#options = options;
   }
 
@@ -91,7 +94,7 @@ export class WorkerSlot {
     const handle = this.#handle;
     this.#handle = null;
     if (handle === null) return;
-    await this.#context.registry.leave(this.#context.group, this.id);
+    await this.#leave();
     await handle.close();
   }
 
@@ -120,17 +123,36 @@ export class WorkerSlot {
     this.#handle = handle;
     this.#problem = null;
     // The listing has it at once where the registry is local; nobody waits for a cluster to hear of it.
-    void registry.join(group, { id: this.id, nodeId, metadata: { role: this.role, restarts: this.restarts } });
+    const metadata = { role: this.role, restarts: this.restarts };
+    registry.join(group, { id: this.#memberId, nodeId, metadata }).catch((error: unknown) => this.#noteRegistry(error));
     onUp(handle);
   }
 
   #lost(error: Error): void {
-    const { registry, group, log, store } = this.#context;
+    const { log, store } = this.#context;
     this.#handle = null;
-    void registry.leave(group, this.id);
+    void this.#leave();
     log.error({ err: error, store, worker: this.id, event: 'store_worker_died' }, 'a worker of a store died');
     this.#options.onDown(error);
     this.#restart(error);
+  }
+
+  async #leave(): Promise<void> {
+    const { registry, group } = this.#context;
+    try {
+      await registry.leave(group, this.#memberId);
+    } catch (error) {
+      this.#noteRegistry(error);
+    }
+  }
+
+  /** The worker does its work all the same. */
+  #noteRegistry(error: unknown): void {
+    const { log, store } = this.#context;
+    log.error(
+      { err: error, store, worker: this.id, event: 'store_registry_failed' },
+      'the registry of workers did not take a change',
+    );
   }
 
   #restart(cause: Error): void {

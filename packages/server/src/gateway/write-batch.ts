@@ -56,8 +56,14 @@ export class Batch {
   readonly sinceWallMs: number;
   /** Whether a writer has it in hand. */
   isSent = false;
+  /** Whether a writer has answered it. What it says may have to wait until it is shown. */
+  isAnswered = false;
+  /** Whether it is to wait before it is sent again. */
+  isPaused = false;
   /** How often a writer was given it. */
   tries = 0;
+  /** How many writers died with it in hand. */
+  deaths = 0;
   /** Whether its callers have been told that it took too long. */
   isExpired = false;
 
@@ -77,6 +83,21 @@ export class Batch {
       if (operation !== null) others.push({ index, operation, request });
     }
     return others;
+  }
+
+  /** Some of its items as a batch of their own. */
+  part(number: number, items: readonly PendingWrite[]): Batch {
+    let at = 0;
+    const moved = items.map((item) => {
+      const start = at;
+      at += item.end - item.start;
+      return item.movedTo(start);
+    });
+    const bytes = Buffer.concat(items.map(({ start, end }) => this.bytes.subarray(start, end)));
+    const batch = new Batch(number, bytes, moved, this.sinceMs, this.sinceWallMs);
+    batch.tries = this.tries;
+    batch.deaths = this.deaths;
+    return batch;
   }
 
   fail(error: Error): void {

@@ -4,6 +4,7 @@ import type { UuidV7 } from '../lib/uuid.ts';
 import type { AppendRequest, AppendResult } from '../store/append.ts';
 import { writeAppend } from '../store/append-codec.ts';
 import type { WriteName } from '../store/operations.ts';
+import { checkWrite } from './check-write.ts';
 import { InFlight, type InFlightOptions } from './in-flight.ts';
 import { SpareBuffers } from './spare-buffers.ts';
 import { PendingWrite } from './write-batch.ts';
@@ -33,6 +34,8 @@ export class WriteQueue {
   readonly #spare = new SpareBuffers();
   /** Those that are in `#sink`, and the others between them. */
   #items: PendingWrite[] = [];
+  /** A value that is being encoded may have a `toJSON` that asks for more writes. */
+  #isEncoding = false;
   #isFlushing = false;
   #bytes = 0;
   /** Why no writer is to be expected; null: there is one, or will be. */
@@ -54,10 +57,14 @@ export class WriteQueue {
     // Before the work of encoding it.
     const refusal = this.#refusal(0);
     if (refusal !== null) return Promise.reject(refusal);
+    if (this.#isEncoding) return Promise.reject(withinAnother());
+    this.#isEncoding = true;
     try {
       writeAppend(sink, request, this.#options.ids);
     } catch (error) {
       return Promise.reject(error);
+    } finally {
+      this.#isEncoding = false;
     }
     const end = sink.length;
     const tooMuch = this.#refusal(end - start);
@@ -72,19 +79,26 @@ export class WriteQueue {
   }
 
   write(operation: WriteName, request: unknown): Promise<unknown> {
+    if (this.#isEncoding) return Promise.reject(withinAnother());
     let text: string;
+    let copy: unknown;
+    this.#isEncoding = true;
     try {
-      text = JSON.stringify(request);
+      // What the caller does with its object after this is of no account.
+      text = jsonOf(operation === 'deleteStream' ? this.#identified(request) : request);
+      copy = JSON.parse(text);
+      checkWrite(operation, copy);
     } catch (error) {
-      return Promise.reject(new PlexusError('bad_request', { reason: (error as Error).message }));
+      return Promise.reject(error);
+    } finally {
+      this.#isEncoding = false;
     }
     const bytes = Buffer.byteLength(text);
     const refusal = this.#refusal(bytes);
     if (refusal !== null) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       const at = this.#sink.length;
-      // What the caller does with its object after this is of no account.
-      this.#add(new PendingWrite(resolve, reject, operation, JSON.parse(text), 0, at, at, bytes + ITEM_BYTES));
+      this.#add(new PendingWrite(resolve, reject, operation, copy, 0, at, at, bytes + ITEM_BYTES));
     });
   }
 
@@ -113,6 +127,11 @@ export class WriteQueue {
   stop(error: Error): void {
     this.#flush();
     this.inFlight.stop(error);
+  }
+
+  /** By this id the writer knows a delete that comes again, as appends are known by those of their events. */
+  #identified(request: unknown): unknown {
+    return typeof request === 'object' ? { ...request, requestId: this.#options.ids.next() } : request;
   }
 
   get #isIdle(): boolean {
@@ -163,5 +182,18 @@ export class WriteQueue {
     for (const { weight } of items) this.#bytes -= weight;
     if (!this.#isIdle) return;
     for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}
+
+function withinAnother(): PlexusError {
+  return new PlexusError('bad_request', { reason: 'a write was asked for while another was encoded' });
+}
+
+/** @throws {PlexusError} bad_request */
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? 'null';
+  } catch (error) {
+    throw new PlexusError('bad_request', { reason: (error as Error).message });
   }
 }

@@ -76,7 +76,8 @@ function writeParts(sink: ByteSink, { writes, condition }: AppendRequest, ids: U
   }
 }
 
-function expectedCode(expected: ExpectedVersion): number {
+/** @throws {PlexusError} bad_request: no expectation */
+export function expectedCode(expected: ExpectedVersion): number {
   if (expected === 'any') return Expected.Any;
   if (expected === 'none') return Expected.None;
   if (expected === 'exists') return Expected.Exists;

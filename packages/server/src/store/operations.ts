@@ -91,9 +91,12 @@ export interface ReadOperations {
 
 /** What the writer does, besides appending. Each is durable when it is answered. */
 export interface WriteOperations {
-  /** @throws stream_not_found, wrong_expected_version, stream_tombstoned. A deleted stream may be deleted again. */
+  /** Snapshots go with it. @throws stream_not_found, wrong_expected_version, stream_tombstoned. A deleted stream may be deleted again. */
   deleteStream: Operation<DeleteStreamRequest, DeleteStreamResult>;
-  /** Takes the place of one of the same version. @throws stream_not_found, bad_request (a version that the stream has not) */
+  /**
+   * Takes the place of one of the same version.
+   * @throws stream_not_found, stream_deleted, stream_tombstoned, bad_request (a version that the stream has not, or not any more)
+   */
   saveSnapshot: Operation<
     { readonly stream: string; readonly version: number; readonly data: unknown; readonly metadata: unknown },
     SnapshotInfo

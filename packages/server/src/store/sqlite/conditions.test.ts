@@ -111,4 +111,47 @@ describe('a condition', () => {
     const [outcome] = test.commit({ ...write('a', ['x']), condition });
     expect(errorOf(outcome).code).toBe('store_damaged');
   });
+
+  const idOf = (table: string, name: string) => `(SELECT id FROM ${table} WHERE name = '${name}')`;
+
+  it.each<[string, string, QueryItem, number]>([
+    [
+      'the entry of another tag is lost',
+      `DELETE FROM tag_index WHERE position = 53 AND tag = ${idOf('tags', 'm4')}`,
+      { tags: ['n3', 'm4'] },
+      -1,
+    ],
+    [
+      'the type of an event is changed',
+      'UPDATE events SET type = 99 WHERE position = 98',
+      { types: ['rare'], tags: ['n8'] },
+      90,
+    ],
+    [
+      'the last entry of a type leads to an event of another type',
+      `UPDATE type_index SET position = 44 WHERE type = ${idOf('types', 'rare')}`,
+      { types: ['rare'] },
+      50,
+    ],
+    [
+      'the last entry of a tag leads to another event',
+      `UPDATE tag_index SET position = 95 WHERE position = 98 AND tag = ${idOf('tags', 'n8')}`,
+      { tags: ['n8'] },
+      96,
+    ],
+    [
+      'the last entries of a type are lost',
+      `DELETE FROM type_index WHERE position > 95 AND type = ${idOf('types', 'common')}`,
+      { types: ['common'] },
+      95,
+    ],
+  ])('is not taken to hold where %s', (_, sql, item, after) => {
+    using test = new TestWriter();
+    fill(test, facts(100), 100);
+    test.writer.close();
+    test.tamper(sql);
+    test.open();
+    const [outcome] = test.commit({ ...write('a', ['x']), condition: { failIfEventsMatch: [item], after } });
+    expect(errorOf(outcome).code).toBe('store_damaged');
+  });
 });

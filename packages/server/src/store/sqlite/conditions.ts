@@ -37,14 +37,21 @@ const IS_RIGHT = {
   tag_index: 'EXISTS (SELECT 1 FROM json_each(e.tags) j WHERE j.value = a.tag)',
 } as const;
 
+/** Whether the event `e` has all tags of `?3`; and by its entries one of the types of `?4`, if that is not null. */
+const MATCHES = `NOT EXISTS (
+    SELECT 1 FROM json_each(?3) w WHERE NOT EXISTS (SELECT 1 FROM json_each(e.tags) j WHERE j.value = w.value)
+  ) AND (?4 IS NULL OR EXISTS (
+    SELECT 1 FROM json_each(?4) w JOIN type_index t ON t.type = w.value AND t.position = e.position
+  ))`;
+
 /** What is asked of one index table about a name's entries after some position. */
 interface Asks {
   readonly next: Statement<readonly [position: number, n: number]>;
-  /** The last entry that is not after it. */
-  readonly previous: Statement<readonly [n: number]>;
+  /** The last two entries that are not after it, the last one first. */
+  readonly previous: Statement<readonly [position: number, n: number, isRight: number]>;
   readonly count: Statement<readonly [number]>;
-  /** Entries whose events are what the entries say. */
-  readonly countRight: Statement<readonly [number]>;
+  /** Entries whose events are what the entries say; and those that have all the tags, and one of the types, that are asked for. */
+  readonly countRight: Statement<readonly [right: number, matching: number]>;
 }
 
 /** Answers whether an event after some position matches a query: from the index tables, and for the tail from memory. */
@@ -137,7 +144,7 @@ export class Conditions {
     const { next, previous } = this.#asks[table];
     const row = next.get(entry.id, after);
     if (row !== undefined) return { table, entry, first: row[0], rest: entry.count - row[1] };
-    if ((previous.get(entry.id, after)?.[0] ?? -1) !== entry.count - 1) throw this.#lost(table, entry);
+    if (!isEnd(previous.all(entry.id, after), entry.count)) throw this.#lost(table, entry);
     return { table, entry, first: null, rest: 0 };
   }
 
@@ -151,15 +158,24 @@ export class Conditions {
     if (checksType) values.push(JSON.stringify(types.map(({ id }) => id)));
     const found = this.#statement(table, others.length, checksType).get(...values);
     if (found !== undefined) return found[0];
-    this.#checkWhole(walk, after);
+    const tagIds = JSON.stringify(others.map(({ id }) => id));
+    this.#checkWhole(walk, after, tagIds, checksType ? JSON.stringify(types.map(({ id }) => id)) : null);
     return null;
   }
 
-  /** That no event matches is a strong answer: it must not come from entries that were lost or changed. */
-  #checkWhole({ table, entry, rest }: Walk, after: number): void {
+  /**
+   * That no event matches is a strong answer: it must not come from entries that were lost or changed. So it is asked for
+   * a second time, of rows where the search has gone by an index, and the other way round.
+   */
+  #checkWhole({ table, entry, rest }: Walk, after: number, tags: string, types: string | null): void {
     const { count, countRight } = this.#asks[table];
-    const [found] = (rest > MAX_COMPARED ? count : countRight).get(entry.id, after)!;
-    if (found !== rest) throw this.#lost(table, entry);
+    if (rest > MAX_COMPARED) {
+      if (count.get(entry.id, after)![0] !== rest) throw this.#lost(table, entry);
+      return;
+    }
+    const [right, matching] = countRight.get(entry.id, after, tags, types)!;
+    if (right !== rest) throw this.#lost(table, entry);
+    if (matching > 0) throw damaged(this.#db.file, `an index does not go with an event that has ${entry.name}`);
   }
 
   #lost(table: IndexTable, { name }: NameEntry): Error {
@@ -196,13 +212,24 @@ function asksOf(db: Database, table: IndexTable): Asks {
   const ofName = `FROM ${table} WHERE ${COLUMN[table]} = ?`;
   return {
     next: db.prepareRows(`SELECT position, n ${ofName} AND position > ? ORDER BY position LIMIT 1`),
-    previous: db.prepareRows(`SELECT n ${ofName} AND position <= ? ORDER BY position DESC LIMIT 1`),
+    previous: db.prepareRows(
+      `SELECT a.position, a.n, EXISTS (SELECT 1 FROM events e WHERE e.position = a.position AND ${IS_RIGHT[table]})
+       FROM ${table} a WHERE a.${COLUMN[table]} = ? AND a.position <= ? ORDER BY a.position DESC LIMIT 2`,
+    ),
     count: db.prepareRows(`SELECT count(*) ${ofName} AND position > ?`),
     countRight: db.prepareRows(
-      `SELECT count(*) FROM ${table} a CROSS JOIN events e ON e.position = a.position
-       WHERE a.${COLUMN[table]} = ? AND a.position > ? AND ${IS_RIGHT[table]}`,
+      `SELECT count(*), total(${MATCHES}) FROM ${table} a CROSS JOIN events e ON e.position = a.position
+       WHERE a.${COLUMN[table]} = ?1 AND a.position > ?2 AND ${IS_RIGHT[table]}`,
     ),
   };
+}
+
+/** Whether `last`, the last entries of a name up to some position, the last one first, show that it has none after that. */
+function isEnd(last: readonly (readonly [position: number, n: number, isRight: number])[], count: number): boolean {
+  if (last.length !== Math.min(count, 2)) return false;
+  const follow = last.every(([, n, isRight], i) => n === count - 1 - i && isRight === 1);
+  // An entry whose position has changed may lie behind one that is greater.
+  return follow && (last.length < 2 || last[0]![0] > last[1]![0]);
 }
 
 const matchesAll = ({ types = [], tags = [] }: QueryItem): boolean => types.length === 0 && tags.length === 0;

@@ -51,8 +51,8 @@ describe('a full disk', () => {
     test.append('a', ['x']);
     limit(0);
     const outcomes = test.writer.commit([
-      { kind: 'deleteStream', request: { stream: 'a', tombstone: true } },
       { kind: 'saveSnapshot', request: { stream: 'a', version: 0, data: 'x'.repeat(100_000), metadata: null } },
+      { kind: 'deleteStream', request: { stream: 'a', tombstone: true } },
     ]);
     expect(outcomes.map((outcome) => errorOf(outcome).code)).toEqual(['store_full', 'store_full']);
     expect(test.append('a', ['y'])).toMatchObject({ versions: [1] });
@@ -81,9 +81,31 @@ describe('a full disk', () => {
     test.commit(big(0));
     test.tamper('UPDATE events SET version = 1');
     limit(0);
-    expect(() => test.commit(big(1), big(2), big(3))).toThrow('could not be read');
+    for (const outcome of test.commit(big(1), big(2), big(3))) expect(errorOf(outcome).code).toBe('store_full');
     limit(null);
+    for (let i = 0; i < 2; i++) expect(errorOf(test.commit(big(1))[0]).code).toBe('store_damaged');
+    expect(() => test.writer.tend()).toThrow('damaged');
     expect(() => test.reopen()).toThrow('damaged');
+  });
+
+  it('lets nothing be written from memory that is wrong, until the file can be read again', () => {
+    const { test, limit } = limitedWriter();
+    using _ = test;
+    test.commit(big(0), big(1));
+    test.tamper('UPDATE events SET version = 1 WHERE position = 0');
+    limit(4);
+    const many = Array.from({ length: 20 }, (__, n) => big(n + 2));
+    for (const outcome of test.commit(...many)) expect(errorOf(outcome).code).toBe('store_full');
+    limit(null);
+    expect(errorOf(test.commit(big(2))[0]).code).toBe('store_damaged');
+    const [deleted] = test.writer.commit([{ kind: 'deleteStream', request: { stream: 's0', tombstone: true } }]);
+    expect(errorOf(deleted).code).toBe('store_damaged');
+    test.tamper('UPDATE events SET version = 0 WHERE position = 0');
+    expect(resultOf(test.commit(big(2))[0]!)).toMatchObject({ position: 2, versions: [0], duplicate: false });
+    expect(resultOf(test.commit(big(0))[0]!)).toMatchObject({ position: 0, duplicate: true });
+    expect(test.writer.tend()).not.toBeNull();
+    test.reopen();
+    expect(test.append('s0', ['y'], 0)).toMatchObject({ position: 3, versions: [1] });
   });
 
   it('loses nothing that was acknowledged on the way into it, and out of it', () => {

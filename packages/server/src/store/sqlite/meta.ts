@@ -1,7 +1,7 @@
 import { type Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
 import { rowChecksum } from './checksum.ts';
 
-type Key = 'id' | 'indexed' | 'streams' | 'newestIdMs';
+type Key = 'id' | 'indexed' | 'streams' | 'newestIdMs' | 'changes';
 type Row = readonly [value: string | number, checksum: number];
 
 /** The facts about a store as a whole: see `SCHEMA`. Every read is verified. */
@@ -24,10 +24,13 @@ export class Meta {
   }
 
   /** @throws {PlexusError} store_damaged, also if it is not there */
-  number(key: Exclude<Key, 'id'>): number {
-    const value = this.#get(key);
-    if (typeof value !== 'number') throw this.#damaged(key);
-    return value;
+  number(key: Exclude<Key, 'id' | 'changes'>): number {
+    return this.#number(key, this.#get(key));
+  }
+
+  /** Commits that have written anything but events; a file that has had none says nothing of it. @throws store_damaged */
+  get changes(): number {
+    return this.#number('changes', this.#get('changes') ?? 0);
   }
 
   set(key: Key, value: string | number): void {
@@ -39,6 +42,11 @@ export class Meta {
     if (row === undefined) return null;
     if (rowChecksum('meta', key, row[0]) !== row[1]) throw this.#damaged(key);
     return row[0];
+  }
+
+  #number(key: Key, value: string | number | null): number {
+    if (typeof value === 'number') return value;
+    throw this.#damaged(key);
   }
 
   #damaged(key: Key): Error {

@@ -14,11 +14,13 @@ export const APPLICATION_ID = 0x506c7853;
  * that a damaged page has lost leaves a hole.
  *
  * - `meta`: `id` (UUID), `indexed` (last position that the index tables have; -1: none), `streams` (how many exist, up to
- *   date), `newestIdMs` (newest time in a UUID v7 among indexed events; -1: none).
+ *   date), `newestIdMs` (newest time in a UUID v7 among indexed events; -1: none), `changes` (commits that have
+ *   changed anything but by appends: with the last position it tells whether all that was acknowledged is there; absent: 0).
  * - `events.part`: place of the event in its append, from 0. `tags`: JSON list of row ids of `tags`, in the order of the
  *   record; null: none. `causation`: as `causeId` makes it. `time`: µs. `checksum`: `eventChecksum`, in all other tables `rowChecksum`.
  * - `streams.first`: version of the first event that reads of the stream give: after a delete, the one after the last.
  *   `deleted`: `Deleted` of `heads.ts`. Times in µs: of the first event, and of the last.
+ * - `deletes`: the last requests to delete a stream that came with an id, refused or not, numbered as they came; `outcome`: JSON.
  * - `snapshots.data`, `metadata`, `subscriptions.definition`: JSON.
  */
 export const SCHEMA: readonly string[] = [
@@ -67,5 +69,8 @@ export const SCHEMA: readonly string[] = [
     subscription TEXT, position INTEGER, reason TEXT NOT NULL, attempts INTEGER NOT NULL, time INTEGER NOT NULL,
     checksum INTEGER NOT NULL, PRIMARY KEY (subscription, position)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE deletes (
+    n INTEGER PRIMARY KEY, request TEXT NOT NULL UNIQUE, outcome TEXT NOT NULL, checksum INTEGER NOT NULL
+  ) STRICT;
   `,
 ];

@@ -4,7 +4,7 @@ import { LIMITS } from '../event.ts';
 import { checkName } from '../names.ts';
 import { jsonText } from '../record.ts';
 import { rowChecksum } from './checksum.ts';
-import type { Heads } from './heads.ts';
+import { Deleted, type Heads } from './heads.ts';
 import type { Operation } from './operation.ts';
 import { existingHead } from './stream-deletes.ts';
 
@@ -18,7 +18,10 @@ export function snapshotWrites(db: Database, heads: Heads) {
 
   const saveSnapshot: Operation<'saveSnapshot'> = ({ stream, version, data, metadata }, { timeUs }) => {
     const head = existingHead(heads, stream);
-    if (!Number.isSafeInteger(version) || version < 0 || version > head.version) {
+    if (head.deleted === Deleted.Tombstone) throw new PlexusError('stream_tombstoned', { stream });
+    if (head.deleted === Deleted.Soft) throw new PlexusError('stream_deleted', { stream });
+    // What was deleted stays so when the stream is written again.
+    if (!Number.isSafeInteger(version) || version < head.first || version > head.version) {
       throw new PlexusError('bad_request', { reason: `stream ${stream} has no version ${version}` });
     }
     const dataText = jsonText('data', data ?? null);

@@ -1,10 +1,16 @@
 import { PlexusError } from '@plexus/protocol';
-import type { ExpectedVersion } from '../append.ts';
-import { Expected } from '../append-codec.ts';
+import type { Database } from '../../lib/sqlite/database.ts';
+import type { DeleteStreamRequest, DeleteStreamResult } from '../append.ts';
+import { expectedCode } from '../append-codec.ts';
 import { checkName } from '../names.ts';
+import { EarlierDeletes } from './earlier-deletes.ts';
 import { checkExpected } from './expectations.ts';
 import { Deleted, type Head, type Heads } from './heads.ts';
-import type { Operation } from './operation.ts';
+
+/** A request that may come again: with the same id it is answered as the first time. */
+interface RepeatableDelete extends DeleteStreamRequest {
+  readonly requestId?: string;
+}
 
 /** @throws {PlexusError} stream_not_found, bad_request */
 export function existingHead(heads: Heads, stream: string): Head {
@@ -14,19 +20,35 @@ export function existingHead(heads: Heads, stream: string): Head {
   return head;
 }
 
-export function deleteStream(heads: Heads): Operation<'deleteStream'> {
-  return ({ stream, expectedVersion = 'any', tombstone }) => {
+/** Deletes streams, and their snapshots with them. */
+export function deleteStream(db: Database, heads: Heads) {
+  const earlier = new EarlierDeletes(db);
+  const dropSnapshots = db.prepare('DELETE FROM snapshots WHERE stream = ?');
+
+  const check = ({ stream, expectedVersion = 'any' }: DeleteStreamRequest): Head => {
+    const expected = expectedCode(expectedVersion);
     const head = existingHead(heads, stream);
-    checkExpected(stream, head, codeOf(expectedVersion));
+    checkExpected(stream, head, expected);
+    return head;
+  };
+
+  return (request: RepeatableDelete): (() => DeleteStreamResult) => {
+    const { tombstone, requestId = null } = request;
+    const known = requestId === null ? null : earlier.resultOf(requestId);
+    if (known !== null) return () => known;
+    let head: Head;
+    try {
+      head = check(request);
+    } catch (error) {
+      if (requestId !== null && error instanceof PlexusError) earlier.noteRefusal(requestId, error);
+      throw error;
+    }
     return () => {
       heads.setDeleted(head, tombstone ? Deleted.Tombstone : Deleted.Soft);
-      return { version: head.version };
+      dropSnapshots.run(head.id);
+      const result = { version: head.version };
+      if (requestId !== null) earlier.noteResult(requestId, result);
+      return result;
     };
   };
-}
-
-function codeOf(expected: ExpectedVersion): number {
-  if (typeof expected === 'number') return expected;
-  if (expected === 'any') return Expected.Any;
-  return expected === 'none' ? Expected.None : Expected.Exists;
 }

@@ -63,4 +63,16 @@ describe('the record of a subscription', () => {
     test.open();
     expect(() => test.write('resetSubscription', { name: 's', checkpoint: 0 })).toThrow('store_damaged');
   });
+
+  it.each(['r', 't', 'S'])('whose name has become %s is not taken for missing', (name) => {
+    using test = new TestWriter();
+    test.write('createSubscription', { definition: definition('s') });
+    test.writer.close();
+    test.tamper(`UPDATE subscriptions SET name = '${name}'`);
+    test.open();
+    const items = [{ name: 's', checkpoint: 4, state: null, park: [], unpark: [] }];
+    expect(() => test.write('saveProgress', { items })).toThrow('store_damaged');
+    expect(() => test.write('createSubscription', { definition: definition('s') })).toThrow('store_damaged');
+    expect(() => test.write('deleteSubscription', { name: 's' })).toThrow('store_damaged');
+  });
 });

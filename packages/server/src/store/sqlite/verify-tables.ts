@@ -17,6 +17,7 @@ const COLUMNS = {
   snapshots: ['stream', 'version', 'time', 'data', 'metadata'],
   subscriptions: ['name', 'definition', 'state', 'checkpoint', 'created'],
   parked: ['subscription', 'position', 'reason', 'attempts', 'time'],
+  deletes: ['n', 'request', 'outcome'],
 } as const;
 type Table = keyof typeof COLUMNS;
 
@@ -24,7 +25,7 @@ type Table = keyof typeof COLUMNS;
  * By which a table is gone through: its first column, if that is a number, so that a slice begins without looking at the rows
  * before. Tables with names for keys are small, and counted through.
  */
-const NUMBERED: ReadonlySet<Table> = new Set(['streams', 'types', 'tags', 'snapshots']);
+const NUMBERED: ReadonlySet<Table> = new Set(['streams', 'types', 'tags', 'snapshots', 'deletes']);
 
 /** For SQLite's own check. */
 const STRUCTURES = [

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { type ErrorCode, type ErrorDetails, PlexusError } from '@plexus/protocol';
 import { CommitMark } from '../../lib/sqlite/commit-mark.ts';
-import { Database, damaged } from '../../lib/sqlite/database.ts';
+import { Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
 import { LogRoom } from '../../lib/sqlite/log-room.ts';
 import { UuidV7 } from '../../lib/uuid.ts';
 import type { AppendResult } from '../append.ts';
@@ -77,13 +77,16 @@ export class StoreWriter {
   readonly #loader: TailLoader;
   readonly #operations: { readonly [K in WriteName]: Operation<K> };
   readonly #scan = new AppendScan();
+  readonly #totalChanges: Statement<readonly [number]>;
   #lastTimeUs = 0;
   /** Whether something was committed since `tend` was called. */
   #isBusy = false;
   /** Small ones, since the log was moved or a large one came. */
   #commits = 0;
+  /** `changes` in `meta`, with those of the commit that is being made. */
+  #changes = 0;
   #isClosed = false;
-  /** Whether memory no longer agrees with the file. */
+  /** Whether memory may not agree with the file: nothing is written from it until it has been loaded. */
   #isBroken = false;
 
   private constructor(db: Database, mark: CommitMark, { file, wallMs, store = basename(file) }: StoreWriterOptions) {
@@ -104,9 +107,10 @@ export class StoreWriter {
     this.#appends = new Appends(db, parts);
     this.#indexing = new Indexing(db, parts);
     this.#loader = new TailLoader(db, parts);
+    this.#totalChanges = db.prepareRows('SELECT total_changes()');
     const subscriptions = new SubscriptionWrites(db, store);
     this.#operations = {
-      deleteStream: deleteStream(this.#heads),
+      deleteStream: deleteStream(db, this.#heads),
       ...snapshotWrites(db, this.#heads),
       createSubscription: subscriptions.create,
       deleteSubscription: subscriptions.delete,
@@ -144,30 +148,35 @@ export class StoreWriter {
   /**
    * Writes everything in one transaction; when it returns, what was taken is on the disk. An item that is refused leaves no
    * trace. If writing fails, as when the disk is full, nothing of any item is stored and all of them say so; the next
-   * commit may succeed.
+   * commit may succeed. If then not even what there was can be read, all commits are refused until it can.
    * @returns by item, in order
    */
   commit(items: readonly WriteItem[]): readonly WriteOutcome[] {
-    const before = this.lastPosition;
     this.#isBusy = true;
     this.#tail.pace(items.length);
     this.#commits = items.length <= SMALL_COMMIT_ITEMS ? this.#commits + 1 : 0;
-    let outcomes: readonly WriteOutcome[];
     try {
-      outcomes = this.#transaction(() => this.#write(items));
+      this.#mend();
+      const { lastPosition } = this;
+      const changes = this.#changes;
+      const outcomes = this.#transaction(() => this.#write(items));
+      if (this.lastPosition !== lastPosition || this.#changes !== changes) {
+        this.#mark.write(this.lastPosition, this.#changes);
+      }
+      return outcomes;
     } catch (error) {
       if (!(error instanceof PlexusError)) throw error;
       return items.map(() => failure(error));
     }
-    if (this.lastPosition !== before) this.#mark.write(this.lastPosition);
-    return outcomes;
   }
 
   /**
    * To be called when nothing waits: does what can wait.
    * @returns in how many milliseconds to call it again if nothing was asked for; null: no need
+   * @throws {PlexusError} store_damaged, store_full, store_unavailable
    */
   tend(): number | null {
+    this.#mend();
     const { length, isDue } = this.#tail;
     const isBusy = this.#isBusy;
     this.#isBusy = false;
@@ -201,7 +210,7 @@ export class StoreWriter {
       this.#db.transaction(() => this.#initialize());
     }
     this.#load();
-    this.#mark.check(this.lastPosition);
+    this.#mark.check(this.lastPosition, this.#changes);
     if (this.#tail.length > 0) this.#tryIndexing();
   }
 
@@ -219,6 +228,7 @@ export class StoreWriter {
     if (indexed > end.position) throw damaged(this.#db.file, 'events are lost at the end', end.position + 1);
     this.#earlier.newestIndexedMs = this.#meta.number('newestIdMs');
     this.#lastTimeUs = end.timeUs;
+    this.#changes = this.#meta.changes;
     this.#heads.load();
     this.#types.load();
     this.#tags.load();
@@ -236,13 +246,20 @@ export class StoreWriter {
   }
 
   #loadAgain(): void {
+    this.#isBroken = true;
     try {
-      this.#load();
+      this.#mend();
     } catch (error) {
-      // Whatever is in memory now must not be written from: this writer has to end.
-      this.#isBroken = true;
-      throw new Error('after a commit that failed, the file could not be read', { cause: error });
+      // What failed first is the answer; whoever comes next tries again.
+      if (!(error instanceof PlexusError)) throw error;
     }
+  }
+
+  /** @throws {PlexusError} store_damaged, store_full, store_unavailable if memory is wrong and cannot be loaded */
+  #mend(): void {
+    if (!this.#isBroken) return;
+    this.#load();
+    this.#isBroken = false;
   }
 
   #write(items: readonly WriteItem[]): WriteOutcome[] {
@@ -251,12 +268,23 @@ export class StoreWriter {
     this.#lastTimeUs = timeUs;
     if (this.#tail.isDue) this.#indexing.run();
     const outcomes: WriteOutcome[] = new Array(items.length);
+    let changedRows = 0;
     for (let i = 0; i < items.length; i++) {
-      outcomes[i] = this.#writeItem(items[i]!, timeUs);
+      const item = items[i]!;
+      const rows = item.kind === 'append' ? null : this.#changedRows();
+      outcomes[i] = this.#writeItem(item, timeUs);
+      if (rows !== null) changedRows += this.#changedRows() - rows;
       if (this.#tail.isOverlong) this.#indexing.run();
     }
     this.#heads.saveCount();
+    // The commit mark knows events by their positions, and the rest by this.
+    if (changedRows > 0) this.#meta.set('changes', ++this.#changes);
     return outcomes;
+  }
+
+  /** By this connection, ever. */
+  #changedRows(): number {
+    return this.#totalChanges.get()![0];
   }
 
   #writeItem(item: WriteItem, timeUs: number): WriteOutcome {

@@ -171,7 +171,11 @@ export class MemoryEngine implements Engine {
       listSubscriptions: () => this.#subscriptions.list(),
       listParked: ({ name, after, limit }) => this.#subscriptions.listParked(name, after, limit),
       verify: () => ({ events: log.events.length, streams: log.streams.size, faults: [], next: null }),
-      deleteStream: (request) => log.deleteStream(request),
+      deleteStream: (request) => {
+        const result = log.deleteStream(request);
+        this.#snapshots.delete(request.stream, null);
+        return result;
+      },
       saveSnapshot: ({ stream, version, data, metadata }) =>
         this.#snapshots.save({ stream, version, data, metadata, savedUs: this.#nowUs }),
       deleteSnapshots: ({ stream, version }) => this.#snapshots.delete(stream, version),

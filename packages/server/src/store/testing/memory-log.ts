@@ -1,6 +1,6 @@
 import { PlexusError } from '@plexus/protocol';
 import type { AppendResult, DeleteStreamRequest, DeleteStreamResult } from '../append.ts';
-import { type AppendView, Expected, expectedText, readAppend } from '../append-codec.ts';
+import { type AppendView, Expected, expectedCode, expectedText, readAppend } from '../append-codec.ts';
 import { matchesQuery } from '../query.ts';
 import { RecordedEvent } from '../recorded-event.ts';
 
@@ -56,8 +56,9 @@ export class MemoryLog {
 
   /** @throws {PlexusError} stream_not_found, stream_tombstoned, wrong_expected_version */
   deleteStream({ stream: name, expectedVersion = 'any', tombstone }: DeleteStreamRequest): DeleteStreamResult {
+    const expected = expectedCode(expectedVersion);
     const stream = this.stream(name);
-    checkExpected(name, stream, codeOf(expectedVersion));
+    checkExpected(name, stream, expected);
     stream.deleted = tombstone ? 'tombstone' : 'soft';
     stream.first = stream.events.length;
     return { version: stream.events.length - 1 };
@@ -116,11 +117,6 @@ function checkExpected(name: string, stream: MemoryStream | null, expected: numb
     (expected >= 0 && expected === actual);
   if (holds) return;
   throw new PlexusError('wrong_expected_version', { stream: name, expected: expectedText(expected), actual });
-}
-
-function codeOf(expected: number | 'none' | 'exists' | 'any'): number {
-  if (typeof expected === 'number') return expected;
-  return { none: Expected.None, exists: Expected.Exists, any: Expected.Any }[expected];
 }
 
 function recordsOf(buffer: Buffer, bounds: readonly number[]): Buffer[] {

@@ -107,8 +107,10 @@ export class MemorySnapshots {
 
   save(snapshot: Snapshot): SnapshotInfo {
     const { stream, version } = snapshot;
-    const last = this.#log.stream(stream).events.length - 1;
-    if (!Number.isSafeInteger(version) || version < 0 || version > last) {
+    const { events, first, deleted } = this.#log.stream(stream);
+    if (deleted === 'tombstone') throw new PlexusError('stream_tombstoned', { stream });
+    if (deleted === 'soft') throw new PlexusError('stream_deleted', { stream });
+    if (!Number.isSafeInteger(version) || version < first || version >= events.length) {
       throw new PlexusError('bad_request', { reason: `stream ${stream} has no version ${version}` });
     }
     this.delete(stream, version);

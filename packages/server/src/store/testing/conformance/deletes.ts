@@ -65,6 +65,16 @@ export function describeDeletes(open: OpenEngine): void {
         expect(refused.code).toBe('wrong_expected_version');
       }));
 
+    it('is left alone by an expectation that is none', () =>
+      onEngine(open, async (engine) => {
+        await append(engine, 'a', ['x']);
+        for (const expectedVersion of [-2, -3, 0.5, 'nonsense'] as never[]) {
+          const refused = await refusal(engine.write('deleteStream', { ...remove, expectedVersion }));
+          expect(refused.code).toBe('bad_request');
+        }
+        expect(await readAll(engine, { stream: 'a' })).toHaveLength(1);
+      }));
+
     it('sees deletes and appends in the order in which they were asked for', () =>
       onEngine(open, async (engine) => {
         const answers = await Promise.all([

@@ -72,6 +72,26 @@ export function describeSnapshots(open: OpenEngine): void {
         expect((await engine.read('loadSnapshot', { stream: 'b', version: null })).version).toBe(0);
       }));
 
+    it('go with their stream when it is deleted, and do not come back with it', () =>
+      onEngine(open, async (engine, test) => {
+        await append(engine, 'a', ['x', 'x']);
+        await append(engine, 'b', ['x']);
+        await engine.write('saveSnapshot', snapshot(1));
+        await engine.write('saveSnapshot', { ...snapshot(0), stream: 'b' });
+        await engine.write('deleteStream', { stream: 'a', tombstone: false });
+        expect((await refusal(engine.write('saveSnapshot', snapshot(1)))).code).toBe('stream_deleted');
+        await append(engine, 'a', ['x']);
+        const latest = { stream: 'a', version: null };
+        expect((await refusal(engine.read('loadSnapshot', latest))).code).toBe('snapshot_not_found');
+        expect((await refusal(engine.write('saveSnapshot', snapshot(1)))).code).toBe('bad_request');
+        await engine.write('saveSnapshot', snapshot(2));
+        await engine.write('deleteStream', { stream: 'a', tombstone: true });
+        const last = test.reopen === null ? engine : await test.reopen();
+        expect((await refusal(last.write('saveSnapshot', snapshot(2)))).code).toBe('stream_tombstoned');
+        expect((await last.read('listSnapshots', { stream: 'a', before: null, limit: 9 })).items).toEqual([]);
+        expect((await last.read('listSnapshots', { stream: 'b', before: null, limit: 9 })).items).toHaveLength(1);
+      }));
+
     it('are only of versions that there are', () =>
       onEngine(open, async (engine) => {
         expect((await refusal(engine.write('saveSnapshot', snapshot(0)))).code).toBe('stream_not_found');
