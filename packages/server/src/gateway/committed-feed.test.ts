@@ -3,7 +3,7 @@ import { ByteSink } from '../lib/byte-sink.ts';
 import { systemClock as clock } from '../lib/clock.ts';
 import { UuidV7 } from '../lib/uuid.ts';
 import type { AppendResult } from '../store/append.ts';
-import { writeFrame } from '../store/page.ts';
+import { writeFrame } from '../store/frame.ts';
 import type { Page } from '../store/reads.ts';
 import { writeRecord } from '../store/record.ts';
 import { CommittedFeed } from './committed-feed.ts';
@@ -17,7 +17,8 @@ function page(from: number, to: number): Page {
   for (let position = from; position <= to; position++) {
     const record = new ByteSink(64);
     writeRecord(record, 's', { type: 't' }, ids);
-    writeFrame(sink, position, position, 1, record.take());
+    const header = { position, version: position, timeUs: 1, stream: 1, type: 1, tags: [], part: 0 };
+    writeFrame(sink, header, record.take());
   }
   return { bytes: sink.take(), count: to - from + 1, next: null, lastPosition: to };
 }
@@ -32,7 +33,7 @@ class Rig {
   readonly #reads: (() => void)[] = [];
   readonly queue = new WriteQueue({
     ...{ store: 'test', clock, random: () => 0, timeoutMs: 5000, retryMs: 5000, ids, queueBytes: 1e6 },
-    ...{ settleRepeated: () => {}, onError: () => {} },
+    ...{ settleRepeated: () => {}, onError: () => {}, lookAhead: () => null },
   });
   readonly feed = new CommittedFeed({
     clock,

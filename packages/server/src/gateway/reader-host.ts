@@ -26,9 +26,11 @@ export function create({ file, store }: ReaderInit, reply: Reply): Hosted {
         answers.push(answerOf(reader, item, transfer));
         const now = systemClock.now();
         if (now - since < GATHER_MS) continue;
+        reader.release();
         flush();
         since = now;
       }
+      reader.release();
       if (answers.length > 0) flush();
     },
     idle: () => null,
@@ -38,7 +40,7 @@ export function create({ file, store }: ReaderInit, reply: Reply): Hosted {
 
 function answerOf(reader: StoreReader, { id, operation, request }: ReadItem, transfer: ArrayBuffer[]): ReadAnswer {
   try {
-    return { id, ok: true, result: ready(reader.read(operation, request as never), transfer) };
+    return { id, ok: true, result: ready(reader.readOn(operation, request as never), transfer) };
   } catch (error) {
     const { code, details, text } = errorMessage(error);
     return { id, ok: false, code: code ?? 'internal', details, text };

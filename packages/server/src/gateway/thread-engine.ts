@@ -5,10 +5,11 @@ import type { UuidV7 } from '../lib/uuid.ts';
 import type { AppendRequest, AppendResult } from '../store/append.ts';
 import type { CommitListener, Engine } from '../store/engine.ts';
 import type { ReadName, ReadOperations, WriteName, WriteOperations } from '../store/operations.ts';
-import type { Page } from '../store/reads.ts';
+import type { Page, ReadRequest } from '../store/reads.ts';
 import { aborted } from './aborted.ts';
 import { RETRY_TOTAL_MS } from './backoff.ts';
 import { CommittedFeed } from './committed-feed.ts';
+import { isBroad, lookAhead } from './look-ahead.ts';
 import type { FromWriter, ReaderInit, WriterInit } from './messages.ts';
 import { ReadRouter } from './read-router.ts';
 import { resultOfFirstTry } from './repeated-write.ts';
@@ -68,6 +69,8 @@ export class ThreadEngine implements Engine {
     this.#queue = new WriteQueue({
       ...options,
       retryMs,
+      lookAhead: (condition) =>
+        isBroad(condition, this.lastPosition) ? lookAhead(condition, (request) => this.#readPage(request)) : null,
       settleRepeated: (item, error, sinceWallMs) => void this.#settleRepeated(item, error, sinceWallMs),
       onError: (error) => this.#noteError(error),
     });
@@ -82,7 +85,7 @@ export class ThreadEngine implements Engine {
           ...FILL_PAGE,
           form: 'frames',
         } as const;
-        return this.#reads.read('readEvents', request) as Promise<Page>;
+        return this.#readPage(request);
       },
       settle: (batch, answer) => this.#queue.inFlight.settle(batch, answer),
       onFault: (error) =>
@@ -171,6 +174,10 @@ export class ThreadEngine implements Engine {
     void aborted(deadline).then(this.#hurry.resolve);
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  #readPage(request: ReadRequest): Promise<Page> {
+    return this.#reads.read('readEvents', request) as Promise<Page>;
   }
 
   async #close(): Promise<void> {

@@ -11,11 +11,13 @@ import { writeRecord } from './record.ts';
  * An append on its way to the writer. Little-endian:
  *
  *     4 bytes length of the whole, 4 bytes number of writes, 4 bytes length of the condition's query (0: no condition)
- *     8 bytes `after` of the condition, as a double; the query as JSON text
+ *     8 bytes `after` of the condition, 8 bytes `lookedTo` (see `ConditionView`), as doubles; the query as JSON text
  *     per write: 8 bytes expected version, as a double; 4 bytes number of events;
  *     per event: 4 bytes length of the record, the record
  */
-export const APPEND_HEADER_BYTES = 20;
+export const APPEND_HEADER_BYTES = 28;
+const AFTER_AT = 12;
+const LOOKED_TO_AT = 20;
 
 /** Expected versions that are no number. */
 export const Expected = { None: -1, Any: -2, Exists: -3 } as const;
@@ -52,7 +54,8 @@ function writeParts(sink: ByteSink, { writes, condition }: AppendRequest, ids: U
     queryBytes = sink.utf8(JSON.stringify(condition.failIfEventsMatch));
   }
   sink.buffer.writeUInt32LE(queryBytes, at + 8);
-  sink.buffer.writeDoubleLE(condition?.after ?? -1, at + 12);
+  sink.buffer.writeDoubleLE(condition?.after ?? -1, at + AFTER_AT);
+  sink.buffer.writeDoubleLE(condition?.after ?? -1, at + LOOKED_TO_AT);
   let events = 0;
   let bytes = 0;
   for (const write of writes) {
@@ -100,10 +103,18 @@ export interface WriteView {
   readonly records: readonly number[];
 }
 
+/** The condition of an append. */
+export interface ConditionView {
+  readonly query: Query;
+  readonly after: number;
+  /** No event after `after` up to this position matches: someone has looked already. At least `after`. */
+  readonly lookedTo: number;
+}
+
 /** An append as the writer sees it. */
 export interface AppendView {
   readonly writes: readonly WriteView[];
-  readonly condition: { readonly query: Query; readonly after: number } | null;
+  readonly condition: ConditionView | null;
   /** Where the next append in the buffer begins. */
   readonly end: number;
 }
@@ -111,16 +122,7 @@ export interface AppendView {
 export function readAppend(buffer: Buffer, start: number): AppendView {
   const end = start + buffer.readUInt32LE(start);
   const count = buffer.readUInt32LE(start + 4);
-  const queryBytes = buffer.readUInt32LE(start + 8);
-  let at = start + APPEND_HEADER_BYTES;
-  const condition =
-    queryBytes === 0
-      ? null
-      : {
-          query: JSON.parse(buffer.toString('utf8', at, at + queryBytes)) as Query,
-          after: buffer.readDoubleLE(start + 12),
-        };
-  at += queryBytes;
+  let at = start + APPEND_HEADER_BYTES + buffer.readUInt32LE(start + 8);
   const writes: WriteView[] = [];
   for (let i = 0; i < count; i++) {
     const expected = buffer.readDoubleLE(at);
@@ -134,7 +136,24 @@ export function readAppend(buffer: Buffer, start: number): AppendView {
     }
     writes.push({ expected, records });
   }
-  return { writes, condition, end };
+  return { writes, condition: readCondition(buffer, start), end };
+}
+
+/** @returns the condition of the append at `start` */
+export function readCondition(buffer: Buffer, start: number): ConditionView | null {
+  const queryBytes = buffer.readUInt32LE(start + 8);
+  if (queryBytes === 0) return null;
+  const at = start + APPEND_HEADER_BYTES;
+  return {
+    query: JSON.parse(buffer.toString('utf8', at, at + queryBytes)) as Query,
+    after: buffer.readDoubleLE(start + AFTER_AT),
+    lookedTo: buffer.readDoubleLE(start + LOOKED_TO_AT),
+  };
+}
+
+/** Notes in the append at `start` how far someone has looked for what its condition is about. */
+export function noteLookedTo(buffer: Buffer, start: number, position: number): void {
+  buffer.writeDoubleLE(position, start + LOOKED_TO_AT);
 }
 
 const refuse = (reason: string): PlexusError => new PlexusError('bad_request', { reason });

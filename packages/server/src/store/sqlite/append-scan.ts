@@ -1,13 +1,24 @@
 import { PlexusError } from '@plexus/protocol';
-import { APPEND_HEADER_BYTES } from '../append-codec.ts';
+import { APPEND_HEADER_BYTES, type ConditionView, readCondition } from '../append-codec.ts';
 import { LIMITS } from '../event.ts';
-import type { Query } from '../query.ts';
-import { RECORD_FIXED_BYTES } from '../record.ts';
+import { Has, RECORD_FIXED_BYTES } from '../record.ts';
+import { RecordedEvent } from '../recorded-event.ts';
+import { causeId } from './cause-id.ts';
 import type { Head } from './heads.ts';
 
 const MOST = LIMITS.maxAppendEvents;
 /** Where a record has the length of the name of its stream. */
 const STREAM_LENGTH_OFFSET = 18;
+const TYPE_LENGTH_OFFSET = 19;
+
+/** Members of a record that not every event has, and that are asked for by name. */
+export interface Extras {
+  readonly tags: readonly string[];
+  readonly correlation: string | null;
+  /** As in `causeId`. */
+  readonly causation: string | null;
+}
+const EXTRAS = Has.CorrelationId | Has.CausationId | Has.Tags;
 
 /**
  * The one append that the writer looks at, as `writeAppend` has made it: where its records are, and what was found out
@@ -15,7 +26,7 @@ const STREAM_LENGTH_OFFSET = 18;
  */
 export class AppendScan {
   buffer: Buffer = Buffer.alloc(0);
-  condition: { readonly query: Query; readonly after: number } | null = null;
+  condition: ConditionView | null = null;
   /** Number of writes. */
   writes = 0;
   /** By write: code of the expected version, and the index of the event after its last. */
@@ -29,12 +40,16 @@ export class AppendScan {
   /** By event: its record in `buffer`. */
   readonly from = new Int32Array(MOST);
   readonly to = new Int32Array(MOST);
+  readonly types: string[] = [];
+  /** null: it has neither tags nor a correlation or a cause. */
+  readonly extras: (Extras | null)[] = [];
 
   /** @throws {PlexusError} bad_request if it is larger than any that `writeAppend` makes */
   read(buffer: Buffer, start: number): void {
     this.buffer = buffer;
     const writes = buffer.readUInt32LE(start + 4);
-    let at = this.#readCondition(start);
+    this.condition = readCondition(buffer, start);
+    let at = start + APPEND_HEADER_BYTES + buffer.readUInt32LE(start + 8);
     let events = 0;
     if (writes > MOST) throw tooMany();
     for (let w = 0; w < writes; w++) {
@@ -55,28 +70,30 @@ export class AppendScan {
     this.events = events;
   }
 
-  record(event: number): Buffer {
-    return this.buffer.subarray(this.from[event]!, this.to[event]!);
+  /** Takes what is asked of the tables by name from each record. */
+  readNames(): void {
+    const { buffer } = this;
+    for (let event = 0; event < this.events; event++) {
+      const from = this.from[event]!;
+      const typeAt = from + RECORD_FIXED_BYTES + buffer[from + STREAM_LENGTH_OFFSET]!;
+      this.types[event] = buffer.toString('utf8', typeAt, typeAt + buffer[from + TYPE_LENGTH_OFFSET]!);
+      const hasExtras = (buffer[from + 1]! & EXTRAS) !== 0;
+      this.extras[event] = hasExtras ? extrasOf(new RecordedEvent(buffer, from, this.to[event]!, 0, 0, 0)) : null;
+    }
   }
 
-  /** @returns where the writes begin */
-  #readCondition(start: number): number {
-    const at = start + APPEND_HEADER_BYTES;
-    const bytes = this.buffer.readUInt32LE(start + 8);
-    this.condition =
-      bytes === 0
-        ? null
-        : {
-            query: JSON.parse(this.buffer.toString('utf8', at, at + bytes)) as Query,
-            after: this.buffer.readDoubleLE(start + 12),
-          };
-    return at + bytes;
+  record(event: number): Buffer {
+    return this.buffer.subarray(this.from[event]!, this.to[event]!);
   }
 }
 
 function streamOf(buffer: Buffer, record: number): string {
   const at = record + RECORD_FIXED_BYTES;
   return buffer.toString('utf8', at, at + buffer[record + STREAM_LENGTH_OFFSET]!);
+}
+
+function extrasOf({ tags, correlationId, causationId }: RecordedEvent): Extras {
+  return { tags, correlation: correlationId, causation: causationId === null ? null : causeId(causationId) };
 }
 
 const tooMany = (): PlexusError =>

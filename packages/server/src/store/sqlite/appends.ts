@@ -1,20 +1,15 @@
+import { ByteSink } from '../../lib/byte-sink.ts';
 import type { Database, Statement } from '../../lib/sqlite/database.ts';
 import type { AppendResult } from '../append.ts';
-import { Has, RECORD_FIXED_BYTES } from '../record.ts';
-import { RecordedEvent } from '../recorded-event.ts';
+import { type FrameHeader, writeFrame } from '../frame.ts';
 import type { AppendScan } from './append-scan.ts';
-import { causeId } from './cause-id.ts';
-import { eventChecksum } from './checksum.ts';
 import type { Conditions } from './conditions.ts';
 import type { EarlierAppends } from './earlier-appends.ts';
-import { ROW_COLUMNS } from './event-row.ts';
+import { ROW_COLUMNS, tagColumn } from './event-row.ts';
 import { checkExpected } from './expectations.ts';
 import { Deleted, type Heads } from './heads.ts';
-import type { NameEntry, NameTable } from './name-table.ts';
+import type { NameTable } from './name-table.ts';
 import type { Tail } from './tail.ts';
-
-/** Members of a record that are columns too. */
-const IN_COLUMNS = Has.CorrelationId | Has.CausationId | Has.Tags;
 
 export interface AppendParts {
   readonly heads: Heads;
@@ -29,10 +24,17 @@ export interface AppendParts {
 export class Appends {
   readonly #parts: AppendParts;
   readonly #insert: Statement;
+  /** For an event without tags, correlation and cause. */
+  readonly #insertPlain: Statement;
+  /** The frame that is being made. */
+  readonly #frame = new ByteSink();
 
   constructor(db: Database, parts: AppendParts) {
     this.#parts = parts;
-    this.#insert = db.prepare(`INSERT INTO events (${ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insert = db.prepare(`INSERT INTO events (${ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insertPlain = db.prepare(
+      'INSERT INTO events (position, stream, version, type, frame) VALUES (?, ?, ?, ?, ?)',
+    );
   }
 
   /**
@@ -41,7 +43,7 @@ export class Appends {
    * @throws {PlexusError} event_id_conflict, stream_tombstoned, wrong_expected_version, append_condition_failed, store_damaged
    */
   check(scan: AppendScan): AppendResult | null {
-    const { earlier, heads, conditions } = this.#parts;
+    const { earlier, heads, types, tags, conditions } = this.#parts;
     const result = earlier.resultOf(scan);
     if (result !== null) return result;
     for (let w = 0; w < scan.writes; w++) {
@@ -50,7 +52,13 @@ export class Appends {
       checkExpected(stream, head, scan.expected[w]!);
       scan.heads[w] = head;
     }
-    if (scan.condition !== null) conditions.check(scan.condition.query, scan.condition.after);
+    if (scan.condition !== null) conditions.check(scan.condition);
+    // Names whose rows are damaged are this append's fault, and not that of others in its commit.
+    scan.readNames();
+    for (let event = 0; event < scan.events; event++) {
+      types.find(scan.types[event]!);
+      for (const tag of scan.extras[event]?.tags ?? NONE) tags.find(tag);
+    }
     return null;
   }
 
@@ -71,42 +79,32 @@ export class Appends {
   }
 
   #writeEvent(scan: AppendScan, event: number, stream: number, version: number, timeUs: number): void {
-    const { types, tail } = this.#parts;
+    const { types, tags, tail } = this.#parts;
     const { buffer } = scan;
     const from = scan.from[event]!;
     const to = scan.to[event]!;
+    const extras = scan.extras[event] ?? null;
     const position = tail.end;
-    const typeAt = from + RECORD_FIXED_BYTES + buffer[from + 18]!;
-    const type = types.use(buffer.toString('utf8', typeAt, typeAt + buffer[from + 19]!), position);
-    let tags: NameEntry[] | null = null;
-    let correlation: string | null = null;
-    let causation: string | null = null;
-    if ((buffer[from + 1]! & IN_COLUMNS) !== 0) {
-      const view = new RecordedEvent(buffer, from, to, position, version, timeUs);
-      if (view.tags.length > 0) tags = view.tags.map((tag) => this.#parts.tags.use(tag, position));
-      correlation = view.correlationId;
-      causation = view.causationId === null ? null : causeId(view.causationId);
+    const type = types.use(scan.types[event]!, position);
+    const entries = extras === null ? NONE : extras.tags.map((tag) => tags.use(tag, position));
+    const tagIds = extras === null ? NONE : entries.map(({ id }) => id);
+    const header = { position, version, timeUs, stream, type: type.id, tags: tagIds, part: event };
+    const frame = this.#frameOf(header, buffer.subarray(from, to));
+    if (extras === null) this.#insertPlain.run(position, stream, version, type.id, frame);
+    else {
+      const { correlation, causation } = extras;
+      this.#insert.run(position, stream, version, type.id, tagColumn(tagIds), correlation, causation, frame);
     }
-    const tagIds = tags === null ? null : tagColumn(tags);
-    const record = buffer.subarray(from, to);
-    const sum = eventChecksum(
-      position,
-      stream,
-      version,
-      event,
-      type.id,
-      timeUs,
-      tagIds,
-      correlation,
-      causation,
-      record,
-    );
-    this.#insert.run(position, stream, version, event, type.id, timeUs, tagIds, correlation, causation, sum, record);
-    tail.add(buffer, from, to, type, tags);
+    tail.add(buffer, from, to, type, entries);
+  }
+
+  /** @returns a view, until the next one */
+  #frameOf(header: FrameHeader, record: Buffer): Buffer {
+    const sink = this.#frame;
+    sink.truncate(0);
+    writeFrame(sink, header, record);
+    return sink.buffer.subarray(0, sink.length);
   }
 }
 
-/** As it stands in `events.tags`. */
-export function tagColumn(tags: readonly NameEntry[]): string {
-  return `[${tags.map(({ id }) => id).join()}]`;
-}
+const NONE: readonly never[] = [];

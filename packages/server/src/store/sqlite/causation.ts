@@ -1,14 +1,16 @@
 import { PlexusError } from '@plexus/protocol';
 import type { CausationRequest, CausationResult, EventFilter } from '../reads.ts';
 import { causeId } from './cause-id.ts';
-import { type Facts, framesOf } from './facts.ts';
+import type { Facts } from './facts.ts';
+import { framesOf } from './frame-gatherer.ts';
 import { type Condition, conditionsOf } from './read-filter.ts';
 import { Budget } from './read-lists.ts';
 import { planOf } from './read-plan.ts';
-import { MAX_BATCH, type StoredRow } from './read-rows.ts';
+import { MAX_BATCH } from './read-rows.ts';
 import type { StoreTables } from './read-tables.ts';
 import type { StoreView } from './read-view.ts';
 import { ListedWalk } from './read-walks.ts';
+import type { StoredRow } from './stored-row.ts';
 
 /** Records of one answer together; what goes beyond is cut off as by `limit`. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -113,7 +115,7 @@ class Found {
   /** @returns false if there was no room for it */
   add(row: StoredRow): boolean {
     if (this.#positions.has(row.position)) return true;
-    this.#bytes += row.record.length;
+    this.#bytes += row.bytes;
     if (this.room <= 0 || (this.#bytes > MAX_BYTES && this.rows.length > 0)) {
       this.cut();
       return false;

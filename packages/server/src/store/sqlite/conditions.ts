@@ -1,7 +1,8 @@
 import { PlexusError } from '@plexus/protocol';
 import { type Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
+import type { ConditionView } from '../append-codec.ts';
 import { matchesQuery, type Query, type QueryItem } from '../query.ts';
-import { checkRow, type EventRow, eventOf, ROW_COLUMNS } from './event-row.ts';
+import { checkedRow, type EventRow, ROW_COLUMNS } from './event-row.ts';
 import type { NameEntry, NameTable } from './name-table.ts';
 import type { Tail } from './tail.ts';
 
@@ -75,8 +76,8 @@ export class Conditions {
   }
 
   /** @throws {PlexusError} append_condition_failed, with the position of the first match; store_damaged */
-  check(query: Query, after: number): void {
-    const position = this.#firstMatch(query, after);
+  check({ query, after, lookedTo }: ConditionView): void {
+    const position = this.#firstMatch(query, Math.max(after, lookedTo));
     if (position !== null) throw new PlexusError('append_condition_failed', { position, after });
   }
 
@@ -201,8 +202,7 @@ export class Conditions {
   #verified(position: number, query: Query): number {
     const row = this.#row.get(position);
     if (row === undefined) throw damaged(this.#db.file, 'an event is lost', position);
-    checkRow(this.#db.file, row);
-    const { type, tags } = eventOf(row);
+    const { type, tags } = checkedRow(this.#db.file, row).event;
     if (matchesQuery(query, type, tags)) return position;
     throw damaged(this.#db.file, 'an entry of an index leads to another event', position);
   }

@@ -4,7 +4,7 @@ import { readUuid, UUID_BYTES } from '../../lib/uuid.ts';
 import type { AppendResult } from '../append.ts';
 import { RECORD_ID_OFFSET } from '../record.ts';
 import type { AppendScan } from './append-scan.ts';
-import { checkRow, type EventRow, ROW_COLUMNS } from './event-row.ts';
+import { checkedRow, type EventRow, ROW_COLUMNS } from './event-row.ts';
 import { IdTable } from './id-table.ts';
 import { IdMisses } from './misses.ts';
 import { idMsOf, type Tail } from './tail.ts';
@@ -76,16 +76,16 @@ export class EarlierAppends {
     let timeUs = 0;
     // One too many: the last one must be the last of its append.
     for (const row of this.#rows.iterate(first, first + scan.events)) {
-      checkRow(this.#file, row);
-      const [rowPosition, , version, part, , time, , , , , stored] = row;
-      if (at === scan.events) return part === 0 ? this.#result(first + at - 1, versions, timeUs) : null;
-      if (rowPosition === position && !hasIdOf(stored, scan, event)) {
+      const stored = checkedRow(this.#file, row);
+      if (at === scan.events) return stored.part === 0 ? this.#result(first + at - 1, versions, timeUs) : null;
+      if (stored.position === position && !stored.hasId(idBytes(scan.buffer, scan.from[event]!))) {
         throw damaged(this.#file, 'an entry of the index of ids leads to another event', position);
       }
-      if (rowPosition !== first + at || part !== at || !scan.record(at).equals(stored)) return null;
-      timeUs = time;
+      const isSame = stored.position === first + at && stored.part === at && scan.record(at).equals(stored.record);
+      if (!isSame) return null;
+      timeUs = stored.timeUs;
       at++;
-      if (at === scan.ends[versions.length]) versions.push(version);
+      if (at === scan.ends[versions.length]) versions.push(stored.version);
     }
     return at === scan.events ? this.#result(first + at - 1, versions, timeUs) : null;
   }
@@ -97,12 +97,6 @@ export class EarlierAppends {
 
 const idBytes = (buffer: Buffer, record: number): Buffer =>
   buffer.subarray(record + RECORD_ID_OFFSET, record + RECORD_ID_OFFSET + UUID_BYTES);
-
-function hasIdOf(stored: Uint8Array, scan: AppendScan, event: number): boolean {
-  return idBytes(scan.buffer, scan.from[event]!).equals(
-    stored.subarray(RECORD_ID_OFFSET, RECORD_ID_OFFSET + UUID_BYTES),
-  );
-}
 
 function conflict(scan: AppendScan, event: number): PlexusError {
   return new PlexusError('event_id_conflict', { id: readUuid(scan.buffer, scan.from[event]! + RECORD_ID_OFFSET) });

@@ -1,14 +1,13 @@
 import { PlexusError } from '@plexus/protocol';
-import { ByteSink } from '../../lib/byte-sink.ts';
 import { type Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
 import { isUuid, UUID_BYTES, writeUuid } from '../../lib/uuid.ts';
-import { writeFrame } from '../page.ts';
 import type { Page, StoreInfo } from '../reads.ts';
+import { framesOf } from './frame-gatherer.ts';
 import type { Meta } from './meta.ts';
 import { firstAfter } from './read-events.ts';
-import type { StoredRow } from './read-rows.ts';
 import type { StoreTables } from './read-tables.ts';
 import type { StoreView } from './read-view.ts';
+import type { StoredRow } from './stored-row.ts';
 
 type IdRow = readonly [id: Uint8Array, position: number];
 
@@ -85,13 +84,4 @@ export class Facts {
     if (row.hasId(id)) return row;
     throw damaged(this.#file, 'an entry of the index of ids leads to another event', position);
   }
-}
-
-/** @returns a page of them */
-export function framesOf(rows: readonly StoredRow[]): Uint8Array {
-  const sink = new ByteSink();
-  for (const { position, version, timeUs, record } of rows) {
-    writeFrame(sink, position, version, timeUs, record);
-  }
-  return sink.take();
 }

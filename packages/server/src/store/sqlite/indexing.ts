@@ -3,6 +3,7 @@ import type { EarlierAppends } from './earlier-appends.ts';
 import type { Heads } from './heads.ts';
 import type { Meta } from './meta.ts';
 import type { NameTable } from './name-table.ts';
+import { EVENT_ID } from './schema.ts';
 import type { Tail } from './tail.ts';
 
 /** https://www.sqlite.org/rescode.html#constraint */
@@ -16,7 +17,7 @@ const STEPS = [
   `INSERT INTO stream_index (stream, version, position)
    SELECT stream, version, position FROM events WHERE position BETWEEN ? AND ? ORDER BY stream, version`,
   `INSERT INTO id_index (id, position)
-   SELECT substr(record, 3, 16), position FROM events WHERE position BETWEEN ? AND ? ORDER BY 1`,
+   SELECT ${EVENT_ID}, position FROM events WHERE position BETWEEN ? AND ? ORDER BY 1`,
   `INSERT INTO correlation_index (correlation, position)
    SELECT correlation, position FROM events
    WHERE position BETWEEN ? AND ? AND correlation IS NOT NULL ORDER BY correlation, position`,

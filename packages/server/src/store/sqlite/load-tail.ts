@@ -1,8 +1,8 @@
 import { type Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
-import { tagColumn } from './appends.ts';
-import { checkRow, type EventRow, eventOf, ROW_COLUMNS } from './event-row.ts';
+import { checkedRow, type EventRow, ROW_COLUMNS } from './event-row.ts';
 import type { Heads } from './heads.ts';
 import type { NameTable } from './name-table.ts';
+import type { StoredRow } from './stored-row.ts';
 import type { Tail } from './tail.ts';
 
 export interface TailParts {
@@ -38,8 +38,8 @@ export class TailLoader {
   end(): LogEnd {
     const row = this.#last.get();
     if (row === undefined) return { position: -1, timeUs: 0 };
-    checkRow(this.#file, row);
-    return { position: row[0], timeUs: row[5] };
+    const { position, timeUs } = checkedRow(this.#file, row);
+    return { position, timeUs };
   }
 
   /**
@@ -51,26 +51,24 @@ export class TailLoader {
     const { tail } = this.#parts;
     tail.clear(indexed + 1);
     for (const row of this.#after.iterate(indexed)) {
-      checkRow(this.#file, row);
-      if (row[0] !== tail.end) throw damaged(this.#file, 'an event is lost', tail.end);
-      this.#add(row);
+      const stored = checkedRow(this.#file, row);
+      if (stored.position !== tail.end) throw damaged(this.#file, 'an event is lost', tail.end);
+      this.#add(stored);
     }
   }
 
-  #add(row: EventRow): void {
+  #add(row: StoredRow): void {
     const { heads, types, tags, tail } = this.#parts;
-    const [position, stream, version, , type, time, tagIds] = row;
-    const event = eventOf(row);
+    const { position, event, buffer, recordStart, recordEnd, tagIds } = row;
     const head = heads.find(event.stream);
-    if (head?.id !== stream || heads.advance(head, time) !== version) {
+    if (head?.id !== row.stream || heads.advance(head, row.timeUs) !== row.version) {
       throw damaged(this.#file, `it does not follow on what is known of stream ${event.stream}`, position);
     }
-    const typeEntry = types.use(event.type, position);
-    const tagEntries = event.tags.length === 0 ? null : event.tags.map((tag) => tags.use(tag, position));
-    if (typeEntry.id !== type || (tagEntries === null ? null : tagColumn(tagEntries)) !== tagIds) {
+    const type = types.use(event.type, position);
+    const entries = event.tags.map((tag) => tags.use(tag, position));
+    if (type.id !== row.type || entries.length !== tagIds.length || entries.some(({ id }, i) => id !== tagIds[i])) {
       throw damaged(this.#file, 'its type or its tags are not known by these names', position);
     }
-    const { record } = event;
-    tail.add(record, 0, record.length, typeEntry, tagEntries);
+    tail.add(buffer, recordStart, recordEnd, type, entries);
   }
 }

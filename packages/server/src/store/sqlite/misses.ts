@@ -1,5 +1,5 @@
 import { type Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
-import { RECORD_ID_OFFSET } from '../record.ts';
+import { EVENT_ID } from './schema.ts';
 
 /**
  * Doubts what a unique index says is not there. A changed bit in a key hides its row from whoever looks for it, and leaves the
@@ -45,7 +45,7 @@ export class IdMisses {
       db.prepareRows('SELECT id, position FROM id_index WHERE id < ? ORDER BY id DESC LIMIT 1'),
       db.prepareRows('SELECT id, position FROM id_index WHERE id > ? ORDER BY id LIMIT 1'),
     ];
-    this.#row = db.prepareRows(`SELECT substr(record, ${RECORD_ID_OFFSET + 1}, 16) FROM events WHERE position = ?`);
+    this.#row = db.prepareRows(`SELECT ${EVENT_ID} FROM events WHERE position = ?`);
   }
 
   /** @throws {PlexusError} store_damaged */

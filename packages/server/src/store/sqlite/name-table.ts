@@ -5,6 +5,8 @@ import { NameMisses } from './misses.ts';
 
 /** Names outside the tail that are kept in memory; the table has them all. */
 const MAX_KEPT = 65_536;
+/** Names that are known not to be there. */
+const MAX_ABSENT = 4096;
 
 type Row = readonly [id: number, count: number, checksum: number];
 
@@ -39,6 +41,8 @@ export class NameTable {
   readonly #inTail = new Map<string, NameEntry>();
   /** Others, the longest unused first. */
   readonly #kept = new Map<string, NameEntry>();
+  /** Names that were looked for and are not there: only this writer makes any. */
+  readonly #absent = new Set<string>();
   #nextId = 0;
 
   constructor(db: Database, table: 'types' | 'tags') {
@@ -58,6 +62,7 @@ export class NameTable {
   load(): void {
     this.#inTail.clear();
     this.#kept.clear();
+    this.#absent.clear();
     this.#nextId = (this.#lastId.get()![0] ?? 0) + 1;
   }
 
@@ -98,15 +103,19 @@ export class NameTable {
   }
 
   #create(name: string): NameEntry {
+    this.#absent.delete(name);
     const entry = new NameEntry(this.#nextId++, name, 0);
     this.#insert.run(entry.id, name, this.#checksum(entry));
     return entry;
   }
 
   #fetch(name: string): NameEntry | null {
+    if (this.#absent.has(name)) return null;
     const row = this.#select.get(name);
     if (row === undefined) {
       this.#misses.check(name);
+      if (this.#absent.size >= MAX_ABSENT) this.#absent.clear();
+      this.#absent.add(name);
       return null;
     }
     const entry = new NameEntry(row[0], name, row[1]);

@@ -1,16 +1,16 @@
-import { ByteSink } from '../../lib/byte-sink.ts';
 import type { Database } from '../../lib/sqlite/database.ts';
-import { FRAME_HEADER_BYTES, writeFrame } from '../page.ts';
 import type { EventFilter, Page, ReadRequest } from '../reads.ts';
-import { LineWriter } from './ndjson.ts';
+import { FrameGatherer } from './frame-gatherer.ts';
+import { LineGatherer } from './line-gatherer.ts';
 import { type Condition, conditionsOf } from './read-filter.ts';
 import { Budget } from './read-lists.ts';
 import { planOf } from './read-plan.ts';
-import { type EventRows, MAX_BATCH, type StoredRow } from './read-rows.ts';
+import { type EventRows, MAX_BATCH } from './read-rows.ts';
 import type { StreamHead } from './read-streams.ts';
 import type { StoreTables } from './read-tables.ts';
 import type { StoreView } from './read-view.ts';
 import { ListedWalk, type Range, StoreWalk, StreamWalk, type Walk } from './read-walks.ts';
+import type { StoredRow } from './stored-row.ts';
 
 /** About 10 ms. */
 const PAGE_UNITS = 64_000;
@@ -41,7 +41,7 @@ export class EventReader {
     const isNever = conditions.some((condition) => condition.isNever);
     const walk = isNever ? null : this.#walk(view, request, head, conditions, budget);
     return walk === null
-      ? { bytes: bytesOf(null), count: 0, next: null, lastPosition: view.lastPosition }
+      ? { bytes: Buffer.allocUnsafeSlow(0), count: 0, next: null, lastPosition: view.lastPosition }
       : pageOf(walk, request, conditions, budget, view);
   }
 
@@ -121,6 +121,14 @@ export function firstAfter(rows: EventRows, { lastPosition }: StoreView, timeUs:
   return low;
 }
 
+/** The bytes of a page, as they come together. */
+interface Gatherer {
+  /** Bytes so far. */
+  readonly length: number;
+  add(row: StoredRow): void;
+  take(): Buffer;
+}
+
 /** Takes what matches from a walk until the page is full or has cost enough. */
 function pageOf(
   walk: Walk,
@@ -129,53 +137,25 @@ function pageOf(
   budget: Budget,
   { lastPosition }: StoreView,
 ): Page {
-  const { form } = request;
   // A page that looks at nothing would go on where it began.
   const limit = Math.max(request.limit, 1);
   const maxBytes = Math.max(request.maxBytes, 1);
-  let sink: ByteSink | null = null;
-  let write: (row: StoredRow) => void = ignore;
+  const page: Gatherer = request.form === 'frames' ? new FrameGatherer() : new LineGatherer();
   let count = 0;
   for (;;) {
     const most = conditions.length === 0 ? Math.min(MAX_BATCH, limit - count) : MAX_BATCH;
-    const rows = walk.next(most, maxBytes - (sink?.length ?? 0));
-    if (rows === null) return { bytes: bytesOf(sink), count, next: null, lastPosition };
+    const rows = walk.next(most, maxBytes - page.length);
+    if (rows === null) return { bytes: page.take(), count, next: null, lastPosition };
     let last = rows.at(-1)!;
     let isFull = budget.isSpent;
     for (const row of rows) {
       if (conditions.length > 0 && !conditions.every((condition) => condition.holds(row))) continue;
-      if (sink === null) {
-        sink = new ByteSink(sizeOf(rows));
-        write = writerOf(sink, form);
-      }
-      write(row);
-      if (++count < limit && sink.length < maxBytes) continue;
+      page.add(row);
+      if (++count < limit && page.length < maxBytes) continue;
       last = row;
       isFull = true;
       break;
     }
-    if (isFull) return { bytes: bytesOf(sink), count, next: walk.after(last), lastPosition };
+    if (isFull) return { bytes: page.take(), count, next: walk.after(last), lastPosition };
   }
-}
-
-const ignore = (): void => {};
-
-/** What was written, in a buffer that nothing else is in, so that it may be transferred. */
-function bytesOf(sink: ByteSink | null): Buffer {
-  return sink === null ? Buffer.allocUnsafeSlow(0) : sink.buffer.subarray(0, sink.length);
-}
-
-/** Bytes that the events take as frames. */
-function sizeOf(rows: readonly StoredRow[]): number {
-  return rows.reduce((sum, { record }) => sum + FRAME_HEADER_BYTES + record.length, 0);
-}
-
-function writerOf(sink: ByteSink, form: ReadRequest['form']): (row: StoredRow) => void {
-  if (form === 'frames') {
-    return ({ position, version, timeUs, record }) => writeFrame(sink, position, version, timeUs, record);
-  }
-  const lines = new LineWriter(sink);
-  return ({ position, version, timeUs, record }) => {
-    lines.write(record, 0, record.length, position, version, timeUs);
-  };
 }

@@ -4,9 +4,9 @@ import { Pattern } from '../selectors/pattern.ts';
 import { causeId } from './cause-id.ts';
 import type { EntrySource } from './read-lists.ts';
 import type { NameRow, Names } from './read-names.ts';
-import type { StoredRow } from './read-rows.ts';
 import type { EntrySources } from './read-sources.ts';
 import type { Streams } from './read-streams.ts';
+import type { StoredRow } from './stored-row.ts';
 
 /** What an index can say of a condition: sources of entries, combined. */
 export type Index =

@@ -1,5 +1,5 @@
 import { damaged } from '../../lib/sqlite/database.ts';
-import type { StoredRow } from './read-rows.ts';
+import type { StoredRow } from './stored-row.ts';
 
 /**
  * What one page may look at, so that no request holds the thread for long. A unit is an entry of an index looked at, about

@@ -5,6 +5,7 @@ import type { NamePage, StreamInfo } from '../reads.ts';
 import { rowChecksum } from './checksum.ts';
 import { Deleted } from './heads.ts';
 import { type BelieveAbsence, isAtOrAfter } from './read-names.ts';
+import type { EventRows } from './read-rows.ts';
 import type { StoreView } from './read-view.ts';
 
 /** A stream, with what the tail has of it. */
@@ -34,14 +35,15 @@ type Row = readonly [
   written: number,
   checksum: number,
 ];
-type TailRow = readonly [position: number, version: number, timeUs: number];
-type TailHead = readonly [stream: number, first: number, last: number, timeUs: number];
+type TailRow = readonly [position: number, version: number];
+type TailHead = readonly [stream: number, first: number, last: number, lastPosition: number];
 
 const COLUMNS = 'id, name, version, first, deleted, created, written, checksum';
 
 /** Streams by name. All methods throw `store_damaged`. */
 export class Streams {
   readonly #file: string;
+  readonly #rows: EventRows;
   readonly #believe: BelieveAbsence;
   readonly #find: Statement<Row>;
   readonly #before: Statement<Row>;
@@ -50,18 +52,19 @@ export class Streams {
   readonly #tail: Statement<TailRow>;
   readonly #tailHeads: Statement<TailHead>;
 
-  constructor(db: Database, believe: BelieveAbsence) {
+  constructor(db: Database, rows: EventRows, believe: BelieveAbsence) {
     this.#file = db.file;
+    this.#rows = rows;
     this.#believe = believe;
     this.#find = db.prepareRows(`SELECT ${COLUMNS} FROM streams WHERE name = ?`);
     this.#before = db.prepareRows(`SELECT ${COLUMNS} FROM streams WHERE name < ? ORDER BY name DESC LIMIT 1`);
     this.#after = db.prepareRows(`SELECT ${COLUMNS} FROM streams WHERE name > ? ORDER BY name LIMIT ?`);
     this.#from = db.prepareRows(`SELECT ${COLUMNS} FROM streams WHERE name >= ? ORDER BY name LIMIT ?`);
     this.#tail = db.prepareRows(
-      'SELECT position, version, time FROM events WHERE position > ? AND stream = ? ORDER BY position',
+      'SELECT position, version FROM events WHERE position > ? AND stream = ? ORDER BY position',
     );
     this.#tailHeads = db.prepareRows(
-      'SELECT stream, min(version), max(version), max(time) FROM events WHERE position > ? GROUP BY stream',
+      'SELECT stream, min(version), max(version), max(position) FROM events WHERE position > ? GROUP BY stream',
     );
   }
 
@@ -103,7 +106,7 @@ export class Streams {
     const items = rows.slice(0, limit).map((row) => {
       const head = tail.get(row[0]);
       if (head === undefined) return infoOf(headOf(row, row[2], row[2], row[6], []));
-      return infoOf(headOf(row, head[2], head[1] - 1, head[3], []));
+      return infoOf(headOf(row, head[2], head[1] - 1, this.#rows.one(head[3]).timeUs, []));
     });
     return { items, next: rows.length > limit ? (items.at(-1)?.stream ?? null) : null };
   }
@@ -130,7 +133,7 @@ export class Streams {
       row,
       last[1],
       version,
-      last[2],
+      this.#rows.one(last[0]).timeUs,
       tail.map(([position]) => position),
     );
   }

@@ -20,7 +20,7 @@ export class StoreTables {
     this.rows = new EventRows(db);
     this.types = new Names(db, 'types', believe);
     this.tags = new Names(db, 'tags', believe);
-    this.streams = new Streams(db, believe);
+    this.streams = new Streams(db, this.rows, believe);
     this.sources = new EntrySources(db);
     this.tail = new TailLookup(db);
   }

@@ -1,6 +1,7 @@
 import type { Database, Statement } from '../../lib/sqlite/database.ts';
 import type { Condition, TailHint } from './read-filter.ts';
 import type { StoreView } from './read-view.ts';
+import { EVENT_ID } from './schema.ts';
 
 /** Looks through the events that no index has yet, in SQL, where it costs little. */
 export class TailLookup {
@@ -17,7 +18,7 @@ export class TailLookup {
         AND (?5 IS NULL OR correlation = ?5)
         AND (?6 IS NULL OR causation = ?6)
       ORDER BY position`);
-    this.#findId = db.prepareRows('SELECT position FROM events WHERE position > ? AND substr(record, 3, 16) = ?');
+    this.#findId = db.prepareRows(`SELECT position FROM events WHERE position > ? AND ${EVENT_ID} = ?`);
   }
 
   /**

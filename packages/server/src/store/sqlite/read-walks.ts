@@ -1,8 +1,9 @@
 import { damaged } from '../../lib/sqlite/database.ts';
 import { type Budget, END, type EntrySource, EVENT_COST, type Found, type List, STATEMENT_COST } from './read-lists.ts';
-import { type EventRows, MAX_BATCH, type StoredRow } from './read-rows.ts';
+import { type EventRows, MAX_BATCH } from './read-rows.ts';
 import type { EntrySources } from './read-sources.ts';
 import type { StreamHead } from './read-streams.ts';
+import type { StoredRow } from './stored-row.ts';
 
 /** Events that a read comes by, in its direction, some at a time. */
 export interface Walk {
@@ -22,7 +23,7 @@ const FETCH_BYTES_PER_UNIT = 512;
 
 function spend(budget: Budget, rows: readonly StoredRow[]): void {
   let bytes = 0;
-  for (const row of rows) bytes += row.record.length;
+  for (const row of rows) bytes += row.bytes;
   budget.spend(STATEMENT_COST + rows.length * EVENT_COST + bytes / FETCH_BYTES_PER_UNIT);
 }
 

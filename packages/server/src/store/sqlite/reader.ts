@@ -39,6 +39,8 @@ export class StoreReader {
   readonly #db: Database;
   readonly #views: Views;
   readonly #handlers: Handlers;
+  /** Of the reads that go on. */
+  #view: StoreView | null = null;
 
   private constructor(db: Database, { store = basename(db.file), smallBytes, pageUnits }: StoreReaderOptions) {
     this.#db = db;
@@ -87,12 +89,36 @@ export class StoreReader {
 
   /** @throws {PlexusError} what the operation says; store_damaged; store_unavailable */
   read<K extends ReadName>(operation: K, request: ReadOperations[K]['request']): ReadOperations[K]['result'] {
-    const handler = this.#handlers[operation];
     try {
-      return this.#db.transaction(() => handler(this.#views.now(), request));
+      return this.readOn(operation, request);
+    } finally {
+      this.release();
+    }
+  }
+
+  /**
+   * As `read`, and as of the same moment as all others until `release`. That must not be long: as long as someone reads as of
+   * some moment, the write-ahead log grows.
+   */
+  readOn<K extends ReadName>(operation: K, request: ReadOperations[K]['request']): ReadOperations[K]['result'] {
+    try {
+      if (this.#view === null) {
+        this.#db.begin();
+        this.#view = this.#views.now();
+      }
+      return this.#handlers[operation](this.#view, request);
     } catch (error) {
+      this.#view = null;
+      this.#db.rollback();
       throw this.#faultOf(error);
     }
+  }
+
+  /** Lets go of the moment. Idempotent. */
+  release(): void {
+    if (this.#view === null) return;
+    this.#view = null;
+    this.#db.commit();
   }
 
   /** Idempotent. */

@@ -1,5 +1,11 @@
+import { FRAME_HEADER_BYTES } from '../frame.ts';
+import { RECORD_ID_OFFSET } from '../record.ts';
+
 /** Tells a store's file from other SQLite files: "PlxS". */
 export const APPLICATION_ID = 0x506c7853;
+
+/** In SQL, the id of an event. */
+export const EVENT_ID = `substr(frame, ${FRAME_HEADER_BYTES + RECORD_ID_OFFSET + 1}, 16)`;
 
 /**
  * Tables of a store's file. `events` is the log: an append touches its last page and little else. The index tables follow
@@ -16,8 +22,9 @@ export const APPLICATION_ID = 0x506c7853;
  * - `meta`: `id` (UUID), `indexed` (last position that the index tables have; -1: none), `streams` (how many exist, up to
  *   date), `newestIdMs` (newest time in a UUID v7 among indexed events; -1: none), `changes` (commits that have
  *   changed anything but by appends: with the last position it tells whether all that was acknowledged is there; absent: 0).
- * - `events.part`: place of the event in its append, from 0. `tags`: JSON list of row ids of `tags`, in the order of the
- *   record; null: none. `causation`: as `causeId` makes it. `time`: µs. `checksum`: `eventChecksum`, in all other tables `rowChecksum`.
+ * - `events.frame`: the event, with its checksum (frame.ts). Readers take nothing else; the other columns repeat what SQL has
+ *   to see of it. `tags`: JSON list of row ids of `tags`, in the order of the record; null: none. `causation`: as `causeId`
+ *   makes it. In all other tables `checksum` is `rowChecksum`.
  * - `streams.first`: version of the first event that reads of the stream give: after a delete, the one after the last.
  *   `deleted`: `Deleted` of `heads.ts`. Times in µs: of the first event, and of the last.
  * - `deletes`: the last requests to delete a stream that came with an id, refused or not, numbered as they came; `outcome`: JSON.
@@ -30,14 +37,11 @@ export const SCHEMA: readonly string[] = [
     position INTEGER PRIMARY KEY,
     stream INTEGER NOT NULL,
     version INTEGER NOT NULL,
-    part INTEGER NOT NULL,
     type INTEGER NOT NULL,
-    time INTEGER NOT NULL,
     tags TEXT,
     correlation TEXT,
     causation TEXT,
-    checksum INTEGER NOT NULL,
-    record BLOB NOT NULL
+    frame BLOB NOT NULL
   ) STRICT;
   CREATE TABLE streams (
     id INTEGER PRIMARY KEY,

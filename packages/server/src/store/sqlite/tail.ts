@@ -14,8 +14,6 @@ const DUE_BYTES = 16 * 1024 * 1024;
 /** How many times as long the tail may grow while a commit is made. */
 const LONGEST = 4;
 
-const NO_TAGS: readonly NameEntry[] = [];
-
 /** The events that the index tables do not have yet, with what is asked of them: their ids, types and tags. */
 export class Tail {
   /** Position of its first event, or of the next one. */
@@ -71,13 +69,13 @@ export class Tail {
     return this.#isOver(LONGEST, DUE_EVENTS);
   }
 
-  /** Adds the next event. @param buffer holds its record in `[from, to)` @param tags null: none */
-  add(buffer: Buffer, from: number, to: number, type: NameEntry, tags: readonly NameEntry[] | null): void {
+  /** Adds the next event. @param buffer holds its record in `[from, to)` */
+  add(buffer: Buffer, from: number, to: number, type: NameEntry, tags: readonly NameEntry[]): void {
     this.#ids.add(buffer, from + RECORD_ID_OFFSET, this.end);
     const idMs = idMsOf(buffer, from);
     this.#types.push(type);
-    this.#tags.push(tags ?? NO_TAGS);
-    if (tags !== null) this.#tagCount += tags.length;
+    this.#tags.push(tags);
+    this.#tagCount += tags.length;
     if (idMs > this.#newestIdMs) this.#newestIdMs = idMs;
     this.#bytes += to - from;
   }

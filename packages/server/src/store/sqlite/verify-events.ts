@@ -1,8 +1,10 @@
 import type { Database, Statement } from '../../lib/sqlite/database.ts';
 import { RECORD_LAYOUT } from '../record.ts';
-import { causeId } from './cause-id.ts';
-import { EventRows, MAX_BATCH, type StoredRow } from './read-rows.ts';
+import { agrees, COLUMN_DIFFERS, EVENT_COLUMNS, type EventColumns } from './event-row.ts';
+import { EventRows, MAX_BATCH } from './read-rows.ts';
 import type { StoreView } from './read-view.ts';
+import { EVENT_ID } from './schema.ts';
+import type { StoredRow } from './stored-row.ts';
 import { Faults } from './verify-faults.ts';
 
 const SLICE = 4096;
@@ -21,7 +23,7 @@ const MISSING: Readonly<Record<string, string>> = {
   type_index: 'NOT EXISTS (SELECT 1 FROM type_index i WHERE i.type = e.type AND i.position = e.position)',
   tag_index: `e.tags IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(e.tags) j
     WHERE NOT EXISTS (SELECT 1 FROM tag_index i WHERE i.tag = j.value AND i.position = e.position))`,
-  id_index: 'NOT EXISTS (SELECT 1 FROM id_index i WHERE i.id = substr(e.record, 3, 16) AND i.position = e.position)',
+  id_index: `NOT EXISTS (SELECT 1 FROM id_index i WHERE i.id = ${EVENT_ID} AND i.position = e.position)`,
   correlation_index: `e.correlation IS NOT NULL AND NOT EXISTS (SELECT 1 FROM correlation_index i
     WHERE i.correlation = e.correlation AND i.position = e.position)`,
   causation_index: `e.causation IS NOT NULL AND NOT EXISTS (SELECT 1 FROM causation_index i
@@ -37,6 +39,7 @@ export class EventsCheck {
   readonly #names: Record<'streams' | 'types' | 'tags', Statement<Name>>;
   readonly #missing: readonly (readonly [where: string, Statement<Position>])[];
   readonly #gaps: Statement<Position>;
+  readonly #columns: Statement<EventColumns>;
 
   constructor(db: Database) {
     this.#rows = new EventRows(db);
@@ -46,6 +49,9 @@ export class EventsCheck {
       db.prepareRows(`SELECT e.position FROM events e WHERE e.position BETWEEN ? AND ? AND ${condition} LIMIT 100`);
     this.#missing = Object.entries(MISSING).map(([where, condition]) => [where, select(condition)] as const);
     this.#gaps = select(GAP);
+    this.#columns = db.prepareRows(
+      `SELECT ${EVENT_COLUMNS} FROM events WHERE position BETWEEN ? AND ? ORDER BY position`,
+    );
   }
 
   /** @returns where the next slice begins, or null */
@@ -68,13 +74,27 @@ export class EventsCheck {
       for (const row of rows) {
         if (row.timeUs < timeUs) faults.add(WHERE, 'its time is before that of the event before', row.position);
         timeUs = row.timeUs;
-        bytes += row.record.length;
+        bytes += row.bytes;
         checkRecord(row, names, faults);
       }
+      this.#checkColumns(rows, faults);
       at = (rows.at(-1)?.position ?? last) + 1;
       if (bytes >= SLICE_BYTES) return at - 1;
     }
     return to;
+  }
+
+  /** @param rows in ascending order */
+  #checkColumns(rows: readonly StoredRow[], faults: Faults): void {
+    const [first, last] = [rows[0], rows.at(-1)];
+    if (first === undefined || last === undefined) return;
+    const all = faults.collect(WHERE, () => this.#columns.all(first.position, last.position)) ?? [];
+    const columns = new Map(all.map((one) => [one[0], one] as const));
+    for (const row of rows) {
+      const one = columns.get(row.position);
+      if (one === undefined) faults.add(WHERE, 'an event is lost', row.position);
+      else if (!agrees(row, one)) faults.add(WHERE, COLUMN_DIFFERS, row.position);
+    }
   }
 
   /** @returns null if something is wrong with them */
@@ -133,7 +153,7 @@ class KnownNames {
   }
 }
 
-/** A record says the same as the columns beside it. */
+/** A record says the same as the rows that its frame names. */
 function checkRecord(row: StoredRow, names: KnownNames, faults: Faults): void {
   const differs = (what: string): void =>
     faults.add(WHERE, `${what} in the record is not that of the row`, row.position);
@@ -146,6 +166,4 @@ function checkRecord(row: StoredRow, names: KnownNames, faults: Faults): void {
   if (names.of('streams', row.stream) !== event.stream) differs('the stream');
   if (names.of('types', row.type) !== event.type) differs('the type');
   if (tags.length !== event.tags.length || tags.some((tag, i) => tag !== event.tags[i])) differs('a tag');
-  if (row.correlation !== event.correlationId) differs('the correlation');
-  if (row.causation !== (event.causationId === null ? null : causeId(event.causationId))) differs('the cause');
 }

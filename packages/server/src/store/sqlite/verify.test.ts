@@ -38,6 +38,9 @@ function verify(file: string): { events: number; streams: number; faults: Slice[
   return report;
 }
 
+/** One byte of the record. */
+const CHANGE_FRAME = "UPDATE events SET frame = CAST(substr(frame, 1, 60) || x'ff' || substr(frame, 62) AS BLOB)";
+
 describe('verifying a store', () => {
   it('counts what it looked at, and finds nothing in one that is whole', () => {
     using test = closedStore();
@@ -45,11 +48,16 @@ describe('verifying a store', () => {
   });
 
   it.each<[where: string, problem: string | RegExp, sql: string]>([
-    ['events', 'a row differs from its checksum', 'UPDATE events SET time = time + 1 WHERE position = 77'],
+    ...['stream', 'version', 'type', 'tags', 'correlation', 'causation'].map((column): [string, string, string] => [
+      'events',
+      'a column of an event differs from its frame',
+      `UPDATE events SET ${column} = '7' WHERE position = 77`,
+    ]),
+    ['events', 'a row differs from its checksum', `${CHANGE_FRAME} WHERE position = 77`],
     [
       'events',
       'a row differs from its checksum',
-      "UPDATE events SET record = CAST(record || x'20' AS BLOB) WHERE position = 77",
+      "UPDATE events SET frame = CAST(frame || x'20' AS BLOB) WHERE position = 77",
     ],
     ['events', 'an event is lost', 'DELETE FROM events WHERE position = 77'],
     ['stream_index', 'the entry of an event is lost', 'DELETE FROM stream_index WHERE position = 77'],
@@ -110,7 +118,7 @@ describe('verifying a store', () => {
 
   it('names a hundred faults and no more per slice', () => {
     using test = closedStore();
-    test.tamper('UPDATE events SET time = time + 1');
+    test.tamper(CHANGE_FRAME);
     const reader = StoreReader.open({ file: test.file });
     expect(reader.read('verify', { from: 0 }).faults).toHaveLength(100);
     reader.close();
@@ -148,7 +156,7 @@ describe('a read along an index that has been changed', () => {
 
   it('goes on for what is beside the damage', () => {
     using test = closedStore();
-    test.tamper('UPDATE events SET time = time + 1 WHERE position = 77');
+    test.tamper(`${CHANGE_FRAME} WHERE position = 77`);
     const reader = StoreReader.open({ file: test.file, smallBytes: 0 });
     expect(reader.read('readEvents', readRequest({ limit: 77 }))).toMatchObject({ count: 77, next: 77 });
     expect(reader.read('readEvents', readRequest({ from: 78 }))).toMatchObject({ count: 222, next: null });

@@ -2,8 +2,8 @@ import { PlexusError } from '@plexus/protocol';
 import { ByteSink } from '../../lib/byte-sink.ts';
 import { isUuid } from '../../lib/uuid.ts';
 import { eventJson } from '../event-json.ts';
+import { type FrameHeader, writeFrame } from '../frame.ts';
 import type { NameListing } from '../operations.ts';
-import { writeFrame } from '../page.ts';
 import { matchesQuery } from '../query.ts';
 import type { EventFilter, NameCount, NamePage, Page, ReadRequest, StreamInfo } from '../reads.ts';
 import type { RecordedEvent } from '../recorded-event.ts';
@@ -67,8 +67,13 @@ export function readEvents(log: MemoryLog, request: ReadRequest, maxLooked: numb
 }
 
 export function writeEvent(sink: ByteSink, event: RecordedEvent, form: ReadRequest['form']): void {
-  if (form === 'frames') writeFrame(sink, event.position, event.version, event.timeUs, event.record);
+  if (form === 'frames') writeFrame(sink, frameHeader(event), event.record);
   else sink.utf8(`${JSON.stringify(eventJson(event))}\n`);
+}
+
+/** Row ids are an engine's own: here there are none, though as many of tags as in any frame. */
+function frameHeader({ position, version, timeUs, tags }: RecordedEvent): FrameHeader {
+  return { position, version, timeUs, stream: 0, type: 0, tags: tags.map(() => 0), part: 0 };
 }
 
 /** @throws {PlexusError} event_not_found */

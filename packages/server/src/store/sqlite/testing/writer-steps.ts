@@ -8,6 +8,8 @@ import type { AppendRequest, AppendResult, ExpectedVersion } from '../../append.
 import { writeAppend } from '../../append-codec.ts';
 import type { NewEvent } from '../../event.ts';
 import type { WriteName, WriteOperations } from '../../operations.ts';
+import { decodePage } from '../../page.ts';
+import type { RecordedEvent } from '../../recorded-event.ts';
 import { APPLICATION_ID, SCHEMA } from '../schema.ts';
 import { StoreWriter, type StoreWriterOptions, type WriteItem, type WriteOutcome } from '../writer.ts';
 
@@ -77,6 +79,16 @@ export class TestWriter implements Disposable {
   rows(sql: string, ...values: SqlInput[]): unknown[][] {
     using db = Database.open({ file: this.file, readOnly: true, migrations: SCHEMA, applicationId: APPLICATION_ID });
     return db.prepareRows<unknown[]>(sql).all(...values);
+  }
+
+  /** The log, as frames. */
+  frames(): Buffer[] {
+    return this.rows('SELECT frame FROM events ORDER BY position').map(([frame]) => Buffer.from(frame as Uint8Array));
+  }
+
+  /** The log. */
+  events(): RecordedEvent[] {
+    return this.frames().map((bytes) => decodePage({ bytes, count: 1 })[0]!);
   }
 
   /** Changes the file behind the writer's back, which must be closed. */
