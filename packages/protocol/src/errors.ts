@@ -162,7 +162,8 @@ export const ERRORS = {
     httpStatus: 500,
     mqttReason: Reason.UnspecifiedError,
     retryable: false,
-    message: '{file} is damaged ({problem}, position {position}); put a backup in its place, or move it away',
+    message:
+      '{file} is damaged ({problem}, position {position}); put a backup in its place, or move it away together with its -wal, -shm and .mark',
   },
   store_newer: {
     httpStatus: 500,

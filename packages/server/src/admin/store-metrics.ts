@@ -95,7 +95,7 @@ export class StoreMetrics {
         const both = { ...labels, subscription: subscription.definition.name };
         this.#subscriptions.set(both, subscription);
         const { counts } = subscription;
-        if (counts !== undefined) for (const [key, counter] of this.#counters) counter.inc(both, counts[key]);
+        for (const [key, counter] of this.#counters) counter.inc(both, counts[key]);
       }
     }
   }

@@ -287,18 +287,16 @@ export const SubscriptionAnswer = Type.Object({
   lagEvents: Type.Integer({ description: 'Positions between the checkpoint and the end of the store' }),
   lagS: Type.Number({ description: 'Age of the first event after the checkpoint' }),
   created: Time,
-  counts: Type.Optional(
-    Type.Object(
-      {
-        delivered: Type.Integer(),
-        acknowledged: Type.Integer(),
-        retried: Type.Integer(),
-        parked: Type.Integer(),
-        dropped: Type.Integer({ description: 'Lost to a full queue, by policy' }),
-        warnings: Type.Integer({ description: 'How often a queue has passed 80 %' }),
-      },
-      { description: 'What happened since the node began' },
-    ),
+  counts: Type.Object(
+    {
+      delivered: Type.Integer(),
+      acknowledged: Type.Integer(),
+      retried: Type.Integer(),
+      parked: Type.Integer(),
+      dropped: Type.Integer({ description: 'Lost to a full queue, by policy' }),
+      warnings: Type.Integer({ description: 'How often a queue has passed 80 %' }),
+    },
+    { description: 'What happened since the node began' },
   ),
 });
 export const ParkedAnswer = Type.Object({

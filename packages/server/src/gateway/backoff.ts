@@ -14,6 +14,3 @@ export function backoffMs(tries: number, random: () => number): number {
   const whole = Math.min(FIRST_MS * 2 ** (tries - 1), MOST_MS);
   return whole / 2 + (whole / 2) * random();
 }
-
-/** How often to look for requests that take too long: late by a tenth at most. */
-export const watchMs = (timeoutMs: number): number => Math.min(Math.max(timeoutMs / 10, 1), 500);

@@ -1,9 +1,10 @@
 import { PlexusError } from '@plexus/protocol';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { HostedHandle } from '../lib/sqlite/thread-pool.ts';
-import { backoffMs, watchMs } from './backoff.ts';
+import { backoffMs } from './backoff.ts';
 import type { WriteBatch } from './messages.ts';
 import { isTransient } from './transient.ts';
+import { Watch } from './watch.ts';
 import { Batch, type BatchAnswer, type PendingWrite, RESULT_FIXED, resultAt } from './write-batch.ts';
 
 export interface InFlightOptions {
@@ -41,10 +42,14 @@ export class InFlight {
   /** Whether one batch is sent at a time, because there are some that two writers died with. */
   #isCareful = false;
   #resume: Timer | null = null;
-  #watch: Timer | null = null;
+  readonly #watch: Watch;
 
   constructor(options: InFlightOptions) {
     this.#options = options;
+    this.#watch = new Watch(options.clock, options.timeoutMs, () => {
+      this.#checkTimes();
+      return this.#batches.size > 0;
+    });
   }
 
   get isEmpty(): boolean {
@@ -141,7 +146,7 @@ export class InFlight {
   stop(error: Error): void {
     this.fail(error);
     this.#resume?.cancel();
-    this.#watch?.cancel();
+    this.#watch.stop();
     this.#writer = null;
   }
 
@@ -151,7 +156,7 @@ export class InFlight {
 
   #keep(batch: Batch): Batch {
     this.#batches.set(batch.number, batch);
-    this.#keepWatch();
+    this.#watch.keep();
     return batch;
   }
 
@@ -239,17 +244,6 @@ export class InFlight {
   #forget(batch: Batch): void {
     this.#batches.delete(batch.number);
     this.#options.onDone(batch.items);
-  }
-
-  /** Looks after times as long as something waits: one timer for all. */
-  #keepWatch(): void {
-    if (this.#watch !== null) return;
-    const { clock, timeoutMs } = this.#options;
-    this.#watch = clock.setTimeout(() => {
-      this.#watch = null;
-      this.#checkTimes();
-      if (this.#batches.size > 0) this.#keepWatch();
-    }, watchMs(timeoutMs));
   }
 
   #checkTimes(): void {

@@ -7,6 +7,8 @@ export interface WriterInit {
   readonly file: string;
   /** Name of the store, for errors. */
   readonly store: string;
+  /** Of the page cache. */
+  readonly cacheBytes: number;
 }
 
 /** A write that is no append. */
@@ -50,6 +52,8 @@ export interface ReaderInit {
   readonly file: string;
   /** Name of the store, for errors. */
   readonly store: string;
+  /** Of the page cache. */
+  readonly cacheBytes: number;
 }
 
 export interface ReadItem {

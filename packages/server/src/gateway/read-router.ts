@@ -1,10 +1,11 @@
 import { PlexusError } from '@plexus/protocol';
-import type { Clock, Timer } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ReadName } from '../store/operations.ts';
-import { backoffMs, watchMs } from './backoff.ts';
+import { backoffMs } from './backoff.ts';
 import type { FromReader, ReadAnswer, ReadItem } from './messages.ts';
 import { isTransient } from './transient.ts';
+import { Watch } from './watch.ts';
 import type { WorkerSlot } from './worker-slot.ts';
 
 /** Reads of one store that may wait or be under way. */
@@ -81,11 +82,15 @@ export class ReadRouter {
   #nextId = 0;
   #nextReader = 0;
   #flushing = false;
-  #watch: Timer | null = null;
+  readonly #watch: Watch;
   #idle: (() => void)[] = [];
 
   constructor(options: ReadRouterOptions) {
     this.#options = options;
+    this.#watch = new Watch(options.clock, options.timeoutMs, () => {
+      this.#checkTimes();
+      return this.#pending.size > 0;
+    });
   }
 
   /** Before its slot starts. @returns what the slot tells */
@@ -115,7 +120,7 @@ export class ReadRouter {
       this.#pending.set(read.id, read);
       if (operation === 'verify') this.#verifying.add(read);
       this.#dispatch(read);
-      this.#keepWatch();
+      this.#watch.keep();
     });
   }
 
@@ -127,8 +132,7 @@ export class ReadRouter {
   /** Fails what is under way. */
   stop(error: Error): void {
     for (const read of [...this.#pending.values()]) this.#fail(read, error);
-    this.#watch?.cancel();
-    this.#watch = null;
+    this.#watch.stop();
   }
 
   #dispatch(read: PendingRead): void {
@@ -266,17 +270,6 @@ export class ReadRouter {
       store: this.#options.store,
       reason: problems[0] ?? 'it has no reader',
     });
-  }
-
-  /** Looks after times as long as something is pending: one timer for all. */
-  #keepWatch(): void {
-    if (this.#watch !== null) return;
-    const { clock, timeoutMs } = this.#options;
-    this.#watch = clock.setTimeout(() => {
-      this.#watch = null;
-      this.#checkTimes();
-      if (this.#pending.size > 0) this.#keepWatch();
-    }, watchMs(timeoutMs));
   }
 
   #checkTimes(): void {

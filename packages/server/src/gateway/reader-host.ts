@@ -8,8 +8,8 @@ import type { FromReader, ReadAnswer, ReadBatch, ReaderInit, ReadItem } from './
 const GATHER_MS = 1;
 
 /** A reader of a store in its thread. */
-export function create({ file, store }: ReaderInit, reply: Reply): Hosted {
-  const reader = StoreReader.open({ file, store });
+export function create({ file, store, cacheBytes }: ReaderInit, reply: Reply): Hosted {
+  const reader = StoreReader.open({ file, store, cacheBytes });
   let answers: ReadAnswer[] = [];
   let transfer: ArrayBuffer[] = [];
 

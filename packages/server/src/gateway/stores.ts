@@ -26,15 +26,27 @@ export interface NodeStoresOptions {
   readonly log: Logger;
 }
 
+const MIB = 1024 * 1024;
+/** Bytes of the page caches of a node: all of them together, and the most and the least of one. */
+const WRITERS = { all: 1024 * MIB, most: 256 * MIB, least: 8 * MIB };
+const READERS = { all: 512 * MIB, most: 64 * MIB, least: 4 * MIB };
+
+/** @param count of those that share */
+const share = ({ all, most, least }: typeof WRITERS, count: number): number =>
+  Math.floor(Math.max(Math.min(all / count, most), least));
+
 /** All stores of a node: a part of it that starts before whatever uses stores, and ends after. */
 export class NodeStores implements Stores, LifecyclePart {
   readonly #options: NodeStoresOptions;
   readonly #pool: ThreadPool;
   readonly #ids: UuidV7;
   #stores = new Map<string, StoreHandle>();
+  /** Of all stores. */
+  readonly #readers: number;
 
   constructor(options: NodeStoresOptions) {
     this.#options = options;
+    this.#readers = options.stores.reduce((sum, { readers }) => sum + readers, 0);
     this.#pool = new ThreadPool(options.threads);
     this.#ids = new UuidV7(() => options.clock.wallMs());
   }
@@ -90,6 +102,10 @@ export class NodeStores implements Stores, LifecyclePart {
       ids: this.#ids,
       readers,
       timeoutMs,
+      cacheBytes: {
+        writer: share(WRITERS, this.#options.stores.length),
+        reader: share(READERS, this.#readers),
+      },
       queueBytes: queueBytes ?? this.#options.queueBytes,
     });
     return StoreHandle.open({ name, realm, engine, clock, log });

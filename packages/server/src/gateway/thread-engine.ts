@@ -32,6 +32,8 @@ export interface ThreadEngineOptions extends WorkerContext {
   readonly timeoutMs: number;
   /** How long a request may take with all its tries. Default 10 s. */
   readonly retryMs?: number;
+  /** Of the page caches: of the writer, and of each reader. */
+  readonly cacheBytes: { readonly writer: number; readonly reader: number };
   /** Bound of the queue in front of the writer. */
   readonly queueBytes: number;
   /** Makes ids for events that come without. */
@@ -197,12 +199,12 @@ export class ThreadEngine implements Engine {
   }
 
   #makeWriter(): WorkerSlot {
-    const { file, store, modules } = this.#options;
+    const { file, store, modules, cacheBytes } = this.#options;
     return new WorkerSlot(this.#options, {
       id: 'writer',
       role: 'writer',
       module: modules?.writer ?? WRITER_HOST,
-      init: { file, store } satisfies WriterInit,
+      init: { file, store, cacheBytes: cacheBytes.writer } satisfies WriterInit,
       avoid: () => this.#readers.flatMap((reader) => reader.handle?.thread ?? []),
       onMessage: (message) => this.#fromWriter(message as FromWriter),
       onUp: (handle) => {
@@ -215,12 +217,12 @@ export class ThreadEngine implements Engine {
   }
 
   #makeReader(index: number): WorkerSlot {
-    const { file, store, modules } = this.#options;
+    const { file, store, modules, cacheBytes } = this.#options;
     const slot: WorkerSlot = new WorkerSlot(this.#options, {
       id: `reader ${index}`,
       role: 'reader',
       module: modules?.reader ?? READER_HOST,
-      init: { file, store } satisfies ReaderInit,
+      init: { file, store, cacheBytes: cacheBytes.reader } satisfies ReaderInit,
       avoid: () => (this.#writer.handle === null ? [] : [this.#writer.handle.thread]),
       onMessage: (message) => told.onMessage(message),
       onUp: () => told.onUp(),

@@ -10,8 +10,8 @@ import { RESULT_FIXED } from './write-batch.ts';
 const TEND_AGAIN_MS = 1000;
 
 /** The writer of a store in its thread: everything that waits becomes one commit. */
-export function create({ file, store }: WriterInit, reply: Reply): Hosted {
-  const writer = StoreWriter.open({ file, store, wallMs: () => systemClock.wallMs() });
+export function create({ file, store, cacheBytes }: WriterInit, reply: Reply): Hosted {
+  const writer = StoreWriter.open({ file, store, cacheBytes, wallMs: () => systemClock.wallMs() });
   const say = (message: FromWriter, transfer: readonly ArrayBuffer[] = []): void => reply(message, transfer);
   say({ kind: 'opened', lastPosition: writer.lastPosition });
   return {

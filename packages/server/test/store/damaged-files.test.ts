@@ -83,7 +83,7 @@ async function refusedAsDamaged(dataDir: string): Promise<string> {
   const { code, said } = await StoreProcess.refusal({ dataDir });
   expect(code, said).toBe(1);
   expect(said).toContain(storeFile(dataDir));
-  expect(said).toMatch(/damaged.*put a backup in its place, or move it away/s);
+  expect(said).toMatch(/damaged.*put a backup in its place, or move it away together with/s);
   return said;
 }
 

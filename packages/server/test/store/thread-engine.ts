@@ -18,7 +18,7 @@ export function threadEngines(pool: ThreadPool): () => Promise<EngineUnderTest> 
     ThreadEngine.open({
       ...{ store: 'test', file, group: 'store/default/test', nodeId: 'node' },
       ...{ pool, registry: new LocalWorkerRegistry(), clock: systemClock, log: createLogger({ level: 'silent' }) },
-      ...{ readers: 2, timeoutMs: 5000, queueBytes: QUEUE_BYTES },
+      ...{ readers: 2, timeoutMs: 5000, queueBytes: QUEUE_BYTES, cacheBytes: { writer: 2 ** 24, reader: 2 ** 24 } },
       ...{ ids: new UuidV7(() => systemClock.wallMs()), random: Math.random },
     });
   return async () => {

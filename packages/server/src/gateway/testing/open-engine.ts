@@ -34,6 +34,7 @@ export async function openEngine(file: string, more: Partial<ThreadEngineOptions
       readers: 2,
       timeoutMs: 5000,
       queueBytes: 64 * 1024 * 1024,
+      cacheBytes: { writer: 2 ** 24, reader: 2 ** 24 },
       ids: new UuidV7(() => systemClock.wallMs()),
       random: Math.random,
       ...more,

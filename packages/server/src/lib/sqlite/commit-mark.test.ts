@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -15,6 +15,11 @@ beforeEach(() => {
   file = join(dir, 'some.db');
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+it('a mark that cannot be made says why', () => {
+  mkdirSync(CommitMark.pathOf(file));
+  expect(() => CommitMark.open(file)).toThrow(expect.objectContaining({ code: 'store_unavailable' }));
+});
 
 it('a mark beyond the end of the file says what is missing', () => {
   {

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { damaged } from './faults.ts';
+import { damaged, faultOf } from './faults.ts';
 
 /**
  * Little-endian. Version 2: 8 bytes "plexmark", 4 bytes version, 8 bytes position as a double, 8 bytes changes as a double,
@@ -42,9 +42,13 @@ export class CommitMark implements Disposable {
     return `${file}.mark`;
   }
 
-  /** Opens the mark of `file`, or makes it. */
+  /** Opens the mark of `file`, or makes it. @throws {PlexusError} store_full, store_unavailable */
   static open(file: string): CommitMark {
-    return new CommitMark(file);
+    try {
+      return new CommitMark(file);
+    } catch (error) {
+      throw faultOf(error, file);
+    }
   }
 
   /** Forgets the mark: before a file is made anew. */

@@ -229,6 +229,17 @@ describe('a damaged file is refused', () => {
     expect(existsSync(copy)).toBe(false);
   });
 
+  it.each([
+    [19, 0, true],
+    [-1, 3, true],
+    [-1, 0, false],
+  ])('if it is gone, but its mark says position %i and %i changes: %s', (position, changes, isRefused) => {
+    using mark = CommitMark.open(file);
+    mark.write(position, changes);
+    if (isRefused) expect(errorOf(() => open())).toMatchObject({ code: 'store_damaged', details: { file } });
+    else expect(count(open())).toBe(0);
+  });
+
   it('and left as it is if it is of another program', () => {
     const other = new DatabaseSync(file);
     other.exec('CREATE TABLE a (x); INSERT INTO a VALUES (1)');

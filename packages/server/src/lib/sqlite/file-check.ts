@@ -42,7 +42,7 @@ export function checkFile(file: string, pageBytes: number): void {
 export function checkMissing(file: string): void {
   const left: string[] = [];
   if (sizeOf(`${file}-wal`) > 0) left.push(`${file}-wal`);
-  if (markedIn(file) >= 0) left.push(CommitMark.pathOf(file));
+  if (isMarked(file)) left.push(CommitMark.pathOf(file));
   if (left.length === 0) {
     CommitMark.remove(file);
     return;
@@ -76,11 +76,11 @@ function isUnused(header: Buffer): boolean {
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
-/** The position in the mark; -1: there is none. */
-function markedIn(file: string): number {
-  if (sizeOf(CommitMark.pathOf(file)) === 0) return -1;
+/** Whether the mark tells of anything that was acknowledged. */
+function isMarked(file: string): boolean {
+  if (sizeOf(CommitMark.pathOf(file)) === 0) return false;
   using mark = CommitMark.open(file);
-  return mark.marked ?? -1;
+  return (mark.marked ?? -1) >= 0 || mark.changes > 0;
 }
 
 function readStart(file: string): { bytes: number; header: Buffer } {
