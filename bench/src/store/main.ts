@@ -1,5 +1,6 @@
 /** `npm run bench -- --store`: the event store, its bars, and other stores side by side. */
 import { fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,6 +14,10 @@ import { Places } from './places.ts';
 import { type Measurement, rows, type StoreRow } from './rows.ts';
 
 const root = join(import.meta.dirname, '../../..');
+/** Of the `plexus` command, for stores in process too. */
+const nodeFlags = (
+  /^exec "\$node" (?<flags>--.*) "\$root/mu.exec(readFileSync(join(root, 'plexus'), 'utf8'))?.groups?.flags ?? ''
+).split(' ');
 const progress = (text: string): void => void process.stderr.write(`${text}\n`);
 
 interface Outcome {
@@ -23,7 +28,12 @@ interface Outcome {
 }
 
 async function runJob(request: JobRequest): Promise<Numbers> {
-  const child = track(fork(join(import.meta.dirname, 'child.ts'), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }));
+  const child = track(
+    fork(join(import.meta.dirname, 'child.ts'), {
+      execArgv: nodeFlags,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    }),
+  );
   const { promise, resolve, reject } = Promise.withResolvers<JobAnswer>();
   child.once('message', (message) => resolve(message as JobAnswer));
   child.once('exit', (code, signal) => reject(new Error(`${request.job} ended (${signal ?? code})`)));
