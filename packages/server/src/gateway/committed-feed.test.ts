@@ -33,7 +33,7 @@ class Rig {
   readonly #reads: (() => void)[] = [];
   readonly queue = new WriteQueue({
     ...{ store: 'test', clock, random: () => 0, timeoutMs: 5000, retryMs: 5000, ids, queueBytes: 1e6 },
-    ...{ settleRepeated: () => {}, onError: () => {}, lookAhead: () => null },
+    ...{ settleRepeated: () => {}, onError: () => {} },
   });
   readonly feed = new CommittedFeed({
     clock,

@@ -9,7 +9,6 @@ import type { Page, ReadRequest } from '../store/reads.ts';
 import { aborted } from './aborted.ts';
 import { RETRY_TOTAL_MS } from './backoff.ts';
 import { CommittedFeed } from './committed-feed.ts';
-import { isBroad, lookAhead } from './look-ahead.ts';
 import type { FromWriter, ReaderInit, WriterInit } from './messages.ts';
 import { ReadRouter } from './read-router.ts';
 import { resultOfFirstTry } from './repeated-write.ts';
@@ -71,8 +70,6 @@ export class ThreadEngine implements Engine {
     this.#queue = new WriteQueue({
       ...options,
       retryMs,
-      lookAhead: (condition) =>
-        isBroad(condition, this.lastPosition) ? lookAhead(condition, (request) => this.#readPage(request)) : null,
       settleRepeated: (item, error, sinceWallMs) => void this.#settleRepeated(item, error, sinceWallMs),
       onError: (error) => this.#noteError(error),
     });

@@ -2,7 +2,7 @@ import { PlexusError } from '@plexus/protocol';
 import { ByteSink } from '../lib/byte-sink.ts';
 import type { UuidV7 } from '../lib/uuid.ts';
 import type { AppendRequest, AppendResult } from '../store/append.ts';
-import { type ConditionView, noteLookedTo, readCondition, writeAppend } from '../store/append-codec.ts';
+import { writeAppend } from '../store/append-codec.ts';
 import type { WriteName } from '../store/operations.ts';
 import { checkWrite } from './check-write.ts';
 import { InFlight, type InFlightOptions } from './in-flight.ts';
@@ -21,8 +21,6 @@ export interface WriteQueueOptions extends Omit<InFlightOptions, 'onDone'> {
   readonly ids: UuidV7;
   /** Bytes of everything that waits or is under way. */
   readonly queueBytes: number;
-  /** How far an append's condition is known to hold, if it is not for the writer to find out; null: it is. */
-  readonly lookAhead: (condition: ConditionView) => Promise<number> | null;
 }
 
 /**
@@ -40,8 +38,6 @@ export class WriteQueue {
   #isEncoding = false;
   #isFlushing = false;
   #bytes = 0;
-  /** Appends whose conditions are being looked at. */
-  #looking = 0;
   /** Why no writer is to be expected; null: there is one, or will be. */
   #problem: string | null = null;
   readonly #idle: (() => void)[] = [];
@@ -76,38 +72,9 @@ export class WriteQueue {
       sink.truncate(start);
       return Promise.reject(tooMuch);
     }
-    const { length } = request.writes;
-    const condition = readCondition(sink.buffer, start);
-    const looking = condition === null ? null : this.#options.lookAhead(condition);
-    if (looking === null) return this.#addAppend(length, start, end - start + ITEM_BYTES);
-    const bytes = Buffer.from(sink.buffer.subarray(start, end));
-    sink.truncate(start);
-    return this.#appendAfter(looking, bytes, length);
-  }
-
-  /** An append that goes on when it is known how far its condition holds. It counts as waiting until then. */
-  async #appendAfter(looking: Promise<number>, bytes: Buffer, writes: number): Promise<AppendResult> {
-    const weight = bytes.length + ITEM_BYTES;
-    this.#bytes += weight;
-    this.#looking++;
-    try {
-      noteLookedTo(bytes, 0, await looking);
-      if (this.#problem !== null) throw this.#unavailable(this.#problem);
-      const start = this.#sink.length;
-      this.#sink.bytes(bytes);
-      return this.#addAppend(writes, start, weight);
-    } finally {
-      this.#looking--;
-      this.#bytes -= weight;
-      this.#tellIdle();
-    }
-  }
-
-  /** @param start of the append in `#sink`, whose end it is */
-  #addAppend(writes: number, start: number, weight: number): Promise<AppendResult> {
-    const end = this.#sink.length;
     return new Promise((resolve, reject) => {
-      this.#add(new PendingWrite(resolve, reject, null, null, writes, start, end, weight));
+      const weight = end - start + ITEM_BYTES;
+      this.#add(new PendingWrite(resolve, reject, null, null, request.writes.length, start, end, weight));
     });
   }
 
@@ -168,7 +135,7 @@ export class WriteQueue {
   }
 
   get #isIdle(): boolean {
-    return this.#items.length === 0 && this.#looking === 0 && this.inFlight.isEmpty;
+    return this.#items.length === 0 && this.inFlight.isEmpty;
   }
 
   #refusal(bytes: number): PlexusError | null {
@@ -213,10 +180,6 @@ export class WriteQueue {
 
   #done(items: readonly PendingWrite[]): void {
     for (const { weight } of items) this.#bytes -= weight;
-    this.#tellIdle();
-  }
-
-  #tellIdle(): void {
     if (!this.#isIdle) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }

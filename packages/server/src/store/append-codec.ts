@@ -11,13 +11,12 @@ import { writeRecord } from './record.ts';
  * An append on its way to the writer. Little-endian:
  *
  *     4 bytes length of the whole, 4 bytes number of writes, 4 bytes length of the condition's query (0: no condition)
- *     8 bytes `after` of the condition, 8 bytes `lookedTo` (see `ConditionView`), as doubles; the query as JSON text
+ *     8 bytes `after` of the condition, as a double; the query as JSON text
  *     per write: 8 bytes expected version, as a double; 4 bytes number of events;
  *     per event: 4 bytes length of the record, the record
  */
-export const APPEND_HEADER_BYTES = 28;
+export const APPEND_HEADER_BYTES = 20;
 const AFTER_AT = 12;
-const LOOKED_TO_AT = 20;
 
 /** Expected versions that are no number. */
 export const Expected = { None: -1, Any: -2, Exists: -3 } as const;
@@ -55,7 +54,6 @@ function writeParts(sink: ByteSink, { writes, condition }: AppendRequest, ids: U
   }
   sink.buffer.writeUInt32LE(queryBytes, at + 8);
   sink.buffer.writeDoubleLE(condition?.after ?? -1, at + AFTER_AT);
-  sink.buffer.writeDoubleLE(condition?.after ?? -1, at + LOOKED_TO_AT);
   let events = 0;
   let bytes = 0;
   for (const write of writes) {
@@ -107,8 +105,6 @@ export interface WriteView {
 export interface ConditionView {
   readonly query: Query;
   readonly after: number;
-  /** No event after `after` up to this position matches: someone has looked already. At least `after`. */
-  readonly lookedTo: number;
 }
 
 /** An append as the writer sees it. */
@@ -147,13 +143,7 @@ export function readCondition(buffer: Buffer, start: number): ConditionView | nu
   return {
     query: JSON.parse(buffer.toString('utf8', at, at + queryBytes)) as Query,
     after: buffer.readDoubleLE(start + AFTER_AT),
-    lookedTo: buffer.readDoubleLE(start + LOOKED_TO_AT),
   };
-}
-
-/** Notes in the append at `start` how far someone has looked for what its condition is about. */
-export function noteLookedTo(buffer: Buffer, start: number, position: number): void {
-  buffer.writeDoubleLE(position, start + LOOKED_TO_AT);
 }
 
 const refuse = (reason: string): PlexusError => new PlexusError('bad_request', { reason });

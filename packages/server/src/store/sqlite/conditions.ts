@@ -76,15 +76,17 @@ export class Conditions {
   }
 
   /** @throws {PlexusError} append_condition_failed, with the position of the first match; store_damaged */
-  check({ query, after, lookedTo }: ConditionView): void {
-    const position = this.#firstMatch(query, Math.max(after, lookedTo));
+  check({ query, after }: ConditionView): void {
+    const position = this.#firstMatch(query, after);
     if (position !== null) throw new PlexusError('append_condition_failed', { position, after });
   }
 
   #firstMatch(query: Query, after: number): number | null {
     if (after >= this.#tail.end - 1) return null;
     if (query.some(matchesAll)) return after + 1;
-    const items = query.map((item) => this.#resolve(item)).filter((item) => item !== null);
+    const items = distinct(query)
+      .map((item) => this.#resolve(item))
+      .filter((item) => item !== null);
     if (after < this.#tail.start - 1) {
       const indexed = leastOf(items, (item) => this.#firstIndexed(item, after));
       if (indexed !== null) return this.#verified(indexed, query);
@@ -230,6 +232,13 @@ function isEnd(last: readonly (readonly [position: number, n: number, isRight: n
   const follow = last.every(([, n, isRight], i) => n === count - 1 - i && isRight === 1);
   // An entry whose position has changed may lie behind one that is greater.
   return follow && (last.length < 2 || last[0]![0] > last[1]![0]);
+}
+
+/** Items that say the same are looked for once. */
+function distinct(query: Query): Query {
+  const said = ({ types = [], tags = [] }: QueryItem): string =>
+    JSON.stringify([[...new Set(types)].sort(), [...new Set(tags)].sort()]);
+  return query.length < 2 ? query : [...new Map(query.map((item) => [said(item), item])).values()];
 }
 
 const matchesAll = ({ types = [], tags = [] }: QueryItem): boolean => types.length === 0 && tags.length === 0;

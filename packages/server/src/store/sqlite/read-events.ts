@@ -12,6 +12,8 @@ import type { StoreView } from './read-view.ts';
 import { ListedWalk, type Range, StoreWalk, StreamWalk, type Walk } from './read-walks.ts';
 import type { StoredRow } from './stored-row.ts';
 
+/** Fetched at a time where a filter looks at it. */
+const FILTERED_BYTES = 1024 * 1024;
 /** About 10 ms. */
 const PAGE_UNITS = 64_000;
 /** Going by an index costs so many times what going through everything does, per event. */
@@ -100,7 +102,7 @@ export class EventReader {
 
 /** For those that an index leads to. */
 function inStream({ id }: StreamHead): Condition {
-  return { holds: (row) => row.stream === id, index: null, tail: {}, isNever: false };
+  return { holds: (row) => row.stream === id, index: null, isNever: false };
 }
 
 /** @returns the part of `range` from `from` on */
@@ -144,7 +146,9 @@ function pageOf(
   let count = 0;
   for (;;) {
     const most = conditions.length === 0 ? Math.min(MAX_BATCH, limit - count) : MAX_BATCH;
-    const rows = walk.next(most, maxBytes - page.length);
+    // Of what a filter leaves out nobody knows how much it is.
+    const room = maxBytes - page.length;
+    const rows = walk.next(most, conditions.length === 0 ? room : Math.max(room, FILTERED_BYTES));
     if (rows === null) return { bytes: page.take(), count, next: null, lastPosition };
     let last = rows.at(-1)!;
     let isFull = budget.isSpent;

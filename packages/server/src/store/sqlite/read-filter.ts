@@ -13,22 +13,11 @@ export type Index =
   | { readonly kind: 'entries'; readonly source: EntrySource }
   | { readonly kind: 'any' | 'all'; readonly of: readonly Index[] };
 
-/** What the rows of the tail are looked through for, in SQL. Members that are absent say nothing. */
-export interface TailHint {
-  /** Row ids. */
-  readonly types?: readonly number[];
-  readonly tag?: number;
-  readonly correlation?: string;
-  readonly causation?: string;
-}
-
 /** One condition on events. */
 export interface Condition {
-  holds(row: StoredRow): boolean;
+  readonly holds: (row: StoredRow) => boolean;
   /** All events for which it holds, and no others, up to the last indexed one; null: no index says so. */
   readonly index: Index | null;
-  /** Must hold as well. */
-  readonly tail: TailHint;
   /** Whether it holds for no event at all. */
   readonly isNever: boolean;
 }
@@ -81,7 +70,6 @@ function typeOf(rows: readonly NameRow[], lookups: Lookups): Condition {
   return {
     holds: (row) => set.has(row.type),
     index: entries('type', rows, lookups),
-    tail: { types: ids },
     isNever: rows.length === 0,
   };
 }
@@ -93,7 +81,7 @@ function typePrefixed(prefix: string, lookups: Lookups): Condition {
     (row) => row.type,
     (row) => row.event.type.startsWith(prefix),
   );
-  return { holds, index: null, tail: {}, isNever: false };
+  return { holds, index: null, isNever: false };
 }
 
 function streamMatching(pattern: Pattern, { streams, sources }: Lookups): Condition {
@@ -104,13 +92,13 @@ function streamMatching(pattern: Pattern, { streams, sources }: Lookups): Condit
     const of = found.map(({ id, indexedVersion }): Index => {
       return { kind: 'entries', source: sources.stream(id, indexedVersion) };
     });
-    return { holds: (row) => ids.has(row.stream), index: { kind: 'any', of }, tail: {}, isNever: ids.size === 0 };
+    return { holds: (row) => ids.has(row.stream), index: { kind: 'any', of }, isNever: ids.size === 0 };
   }
   const holds = remembered(
     (row) => row.stream,
     (row) => pattern.matches(row.event.stream),
   );
-  return { holds, index: null, tail: {}, isNever: false };
+  return { holds, index: null, isNever: false };
 }
 
 /** Asks once per row id. */
@@ -131,11 +119,9 @@ function remembered(idOf: (row: StoredRow) => number, ask: (row: StoredRow) => b
 function anyTag(wanted: readonly string[], lookups: Lookups): Condition {
   const rows = find(lookups.tags, wanted);
   const ids = new Set(rows.map(({ id }) => id));
-  const [only] = rows;
   return {
     holds: (row) => row.tagIds.some((id) => ids.has(id)),
     index: entries('tag', rows, lookups),
-    tail: rows.length === 1 ? { tag: only!.id } : {},
     isNever: rows.length === 0,
   };
 }
@@ -146,7 +132,6 @@ function text(column: 'correlation' | 'causation', value: string, { sources, bel
   return {
     holds: (row) => row[column] === value,
     index: { kind: 'entries', source: sources.text(column, value) },
-    tail: { [column]: value },
     isNever: false,
   };
 }
@@ -166,7 +151,6 @@ function matching(query: Query, lookups: Lookups): Condition {
   return {
     holds: (row) => items.some((item) => matchesItem(item, row)),
     index: of.every((index) => index !== null) ? { kind: 'any', of } : null,
-    tail: {},
     isNever: items.length === 0,
   };
 }

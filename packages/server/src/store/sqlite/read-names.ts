@@ -2,6 +2,7 @@ import { type Database, damaged, type Statement } from '../../lib/sqlite/databas
 import type { NameListing } from '../operations.ts';
 import type { NameCount, NamePage } from '../reads.ts';
 import { rowChecksum } from './checksum.ts';
+import type { TailRows } from './read-tail.ts';
 import type { StoreView } from './read-view.ts';
 
 /** Asked before anyone is told that something is not there: a damaged index can hide it. @throws store_damaged */
@@ -27,9 +28,9 @@ export class Names {
   readonly #before: Statement<Row>;
   readonly #after: Statement<Row>;
   readonly #from: Statement<Row>;
-  readonly #tail: Statement<readonly [id: number, count: number]>;
+  readonly #tail: TailRows;
 
-  constructor(db: Database, table: 'types' | 'tags', believe: BelieveAbsence) {
+  constructor(db: Database, table: 'types' | 'tags', tail: TailRows, believe: BelieveAbsence) {
     this.#file = db.file;
     this.#table = table;
     this.#believe = believe;
@@ -37,12 +38,7 @@ export class Names {
     this.#before = db.prepareRows(`SELECT ${COLUMNS} FROM ${table} WHERE name < ? ORDER BY name DESC LIMIT 1`);
     this.#after = db.prepareRows(`SELECT ${COLUMNS} FROM ${table} WHERE name > ? ORDER BY name LIMIT ?`);
     this.#from = db.prepareRows(`SELECT ${COLUMNS} FROM ${table} WHERE name >= ? ORDER BY name LIMIT ?`);
-    this.#tail = db.prepareRows(
-      table === 'types'
-        ? 'SELECT type, count(*) FROM events WHERE position > ? GROUP BY type'
-        : `SELECT j.value, count(*) FROM events e CROSS JOIN json_each(e.tags) j
-           WHERE e.position > ? AND e.tags IS NOT NULL GROUP BY j.value`,
-    );
+    this.#tail = tail;
   }
 
   /** @returns null: no event has it */
@@ -74,7 +70,10 @@ export class Names {
     this.#believe();
     const rows = this.#page(prefix, after, limit + 1);
     const shown = rows.slice(0, limit);
-    const tail = new Map(view.hasTail && shown.length > 0 ? this.#tail.all(view.indexed) : []);
+    const tail = new Map<number, number>();
+    for (const row of shown.length > 0 ? this.#tail.all(view) : []) {
+      for (const id of this.#table === 'types' ? [row.type] : row.tagIds) tail.set(id, (tail.get(id) ?? 0) + 1);
+    }
     const items = shown.map(({ id, name, count }) => ({ name, count: count + (tail.get(id) ?? 0) }));
     return { items, next: rows.length > limit ? (shown.at(-1)?.name ?? null) : null };
   }

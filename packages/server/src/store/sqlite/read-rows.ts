@@ -6,11 +6,17 @@ import { StoredRow } from './stored-row.ts';
 export const MAX_BATCH = 128;
 /** Frames above this size are fetched singly, so that a fetch holds at most `MAX_BATCH` times this. */
 const LARGE_BYTES = 32 * 1024;
+/** Of so many fetches the size of events is remembered. */
+const MEMORY = 8;
 
 type Fetched = readonly [frames: Uint8Array | null];
 
-// Of large frames there is only the header.
-const FRAME = `CASE WHEN length(e.frame) <= ${LARGE_BYTES} THEN e.frame ELSE substr(e.frame, 1, ${FRAME_HEADER_BYTES}) END`;
+// In place of a large frame there is where it is: no bytes of a record, and its position in so many digits. SQLite knows the
+// length of a blob without reading it, and no part of it.
+const DIGITS = 16;
+const MARK_BYTES = 4 + DIGITS;
+const FRAME = `CASE WHEN length(e.frame) <= ${LARGE_BYTES} THEN e.frame
+  ELSE char(0, 0, 0, 0) || printf('%0${DIGITS}d', e.position) END`;
 
 /**
  * An aggregate makes one value of many rows: the price of what crosses into JavaScript is what a read costs. It takes them as
@@ -55,6 +61,7 @@ export class EventRows {
   readonly #ofStream: Both;
   readonly #list: Statement<Fetched>;
   readonly #large: Statement<readonly [Uint8Array]>;
+  #meanBytes = 0;
 
   constructor(db: Database) {
     this.#file = db.file;
@@ -113,6 +120,11 @@ export class EventRows {
     return this.range(position, position, ALL)[0]!;
   }
 
+  /** @returns how many of `most` events are worth fetching for so many bytes, going by those that were fetched before */
+  fit(most: number, maxBytes: number): number {
+    return Math.max(1, Math.min(most, MAX_BATCH, Math.ceil(maxBytes / this.#meanBytes) + 1));
+  }
+
   #take(fetched: Fetched | undefined, maxBytes: number, wanted: Wanted): StoredRow[] {
     const frames = fetched?.[0] ?? EMPTY;
     const buffer = Buffer.from(frames.buffer, frames.byteOffset, frames.byteLength);
@@ -123,20 +135,22 @@ export class EventRows {
       const row = this.#next(buffer, at, rows.length, wanted);
       if (!wanted.isRight(row, rows.length)) throw wanted.lost(rows.length);
       rows.push(row);
-      at = row.buffer === buffer ? row.end : at + FRAME_HEADER_BYTES;
+      at = row.buffer === buffer ? row.end : at + MARK_BYTES;
       bytes += row.bytes;
     }
     if (rows.length === wanted.count && at !== buffer.length) throw this.#changed(rows.at(-1)!.position);
+    if (rows.length > 0) this.#meanBytes += (bytes / rows.length - this.#meanBytes) / MEMORY;
     return rows;
   }
 
   #next(buffer: Buffer, at: number, index: number, wanted: Wanted): StoredRow {
     if (at >= buffer.length) throw wanted.lost(index);
+    if (at + MARK_BYTES <= buffer.length && buffer.readUInt32LE(at) === 0) {
+      return this.#largeRow(Number(buffer.toString('latin1', at + 4, at + MARK_BYTES)));
+    }
     if (at + FRAME_HEADER_BYTES > buffer.length) throw this.#changed(wanted.positionAt(index));
-    const position = wanted.positionAt(index) ?? positionOf(buffer, at);
     const end = frameEnd(buffer, at);
-    if (end - at > LARGE_BYTES) return this.#largeRow(position);
-    if (!isIntact(buffer, at, end)) throw this.#changed(position);
+    if (!isIntact(buffer, at, end)) throw this.#changed(wanted.positionAt(index) ?? positionOf(buffer, at));
     return new StoredRow(buffer, at, end);
   }
 

@@ -5,8 +5,9 @@ import type { NamePage, StreamInfo } from '../reads.ts';
 import { rowChecksum } from './checksum.ts';
 import { Deleted } from './heads.ts';
 import { type BelieveAbsence, isAtOrAfter } from './read-names.ts';
-import type { EventRows } from './read-rows.ts';
+import type { TailRows } from './read-tail.ts';
 import type { StoreView } from './read-view.ts';
+import type { StoredRow } from './stored-row.ts';
 
 /** A stream, with what the tail has of it. */
 export interface StreamHead {
@@ -35,37 +36,27 @@ type Row = readonly [
   written: number,
   checksum: number,
 ];
-type TailRow = readonly [position: number, version: number];
-type TailHead = readonly [stream: number, first: number, last: number, lastPosition: number];
 
 const COLUMNS = 'id, name, version, first, deleted, created, written, checksum';
 
 /** Streams by name. All methods throw `store_damaged`. */
 export class Streams {
   readonly #file: string;
-  readonly #rows: EventRows;
+  readonly #tail: TailRows;
   readonly #believe: BelieveAbsence;
   readonly #find: Statement<Row>;
   readonly #before: Statement<Row>;
   readonly #after: Statement<Row>;
   readonly #from: Statement<Row>;
-  readonly #tail: Statement<TailRow>;
-  readonly #tailHeads: Statement<TailHead>;
 
-  constructor(db: Database, rows: EventRows, believe: BelieveAbsence) {
+  constructor(db: Database, tail: TailRows, believe: BelieveAbsence) {
     this.#file = db.file;
-    this.#rows = rows;
+    this.#tail = tail;
     this.#believe = believe;
     this.#find = db.prepareRows(`SELECT ${COLUMNS} FROM streams WHERE name = ?`);
     this.#before = db.prepareRows(`SELECT ${COLUMNS} FROM streams WHERE name < ? ORDER BY name DESC LIMIT 1`);
     this.#after = db.prepareRows(`SELECT ${COLUMNS} FROM streams WHERE name > ? ORDER BY name LIMIT ?`);
     this.#from = db.prepareRows(`SELECT ${COLUMNS} FROM streams WHERE name >= ? ORDER BY name LIMIT ?`);
-    this.#tail = db.prepareRows(
-      'SELECT position, version FROM events WHERE position > ? AND stream = ? ORDER BY position',
-    );
-    this.#tailHeads = db.prepareRows(
-      'SELECT stream, min(version), max(version), max(position) FROM events WHERE position > ? GROUP BY stream',
-    );
   }
 
   /** @throws {PlexusError} stream_not_found */
@@ -74,7 +65,7 @@ export class Streams {
     if (row !== undefined) {
       this.#verify(row);
       if (row[1] !== name) throw damaged(this.#file, 'an entry of the index of streams leads to another name');
-      return this.#withTail(view, row);
+      return this.#withTail(row, this.#tail.ofStream(view, row[0]));
     }
     for (const neighbour of [this.#before.get(name), this.#after.get(name, 1)]) {
       if (neighbour !== undefined) this.#verify(neighbour);
@@ -101,13 +92,8 @@ export class Streams {
     const found = isAfter ? this.#after.all(after, limit + 1) : this.#from.all(prefix, limit + 1);
     for (const row of found) this.#verify(row);
     const rows = found.filter((row) => row[1].startsWith(prefix));
-    const tail = new Map<number, TailHead>();
-    if (view.hasTail) for (const head of this.#tailHeads.all(view.indexed)) tail.set(head[0], head);
-    const items = rows.slice(0, limit).map((row) => {
-      const head = tail.get(row[0]);
-      if (head === undefined) return infoOf(headOf(row, row[2], row[2], row[6], []));
-      return infoOf(headOf(row, head[2], head[1] - 1, this.#rows.one(head[3]).timeUs, []));
-    });
+    const tails = Map.groupBy(view.hasTail ? this.#tail.all(view) : [], ({ stream }) => stream);
+    const items = rows.slice(0, limit).map((row) => infoOf(this.#withTail(row, tails.get(row[0]) ?? [])));
     return { items, next: rows.length > limit ? (items.at(-1)?.stream ?? null) : null };
   }
 
@@ -120,22 +106,16 @@ export class Streams {
     return found.length > most ? null : found.map(([id, name, indexedVersion]) => ({ id, name, indexedVersion }));
   }
 
-  #withTail(view: StoreView, row: Row): StreamHead {
+  #withTail(row: Row, tail: readonly StoredRow[]): StreamHead {
     const [, name, version, , , , writtenUs] = row;
-    const tail = view.hasTail ? this.#tail.all(view.indexed, row[0]) : [];
-    const [first] = tail;
-    if (first === undefined) return headOf(row, version, version, writtenUs, []);
-    const last = tail.at(-1)!;
-    if (version !== first[1] - 1 || last[1] - version !== tail.length) {
-      throw damaged(this.#file, `versions of stream ${name} do not follow each other`, first[0]);
+    const last = tail.at(-1);
+    if (last === undefined) return headOf(row, version, version, writtenUs, []);
+    const gap = tail.find((one, i) => one.version !== version + 1 + i);
+    if (gap !== undefined) {
+      throw damaged(this.#file, `versions of stream ${name} do not follow each other`, gap.position);
     }
-    return headOf(
-      row,
-      last[1],
-      version,
-      this.#rows.one(last[0]).timeUs,
-      tail.map(([position]) => position),
-    );
+    const positions = tail.map(({ position }) => position);
+    return headOf(row, last.version, version, last.timeUs, positions);
   }
 
   #verify([id, name, version, first, deleted, created, written, checksum]: Row): void {

@@ -1,41 +1,69 @@
-import type { Database, Statement } from '../../lib/sqlite/database.ts';
-import type { Condition, TailHint } from './read-filter.ts';
+import type { Condition } from './read-filter.ts';
+import { type EventRows, MAX_BATCH } from './read-rows.ts';
 import type { StoreView } from './read-view.ts';
-import { EVENT_ID } from './schema.ts';
+import type { StoredRow } from './stored-row.ts';
 
-/** Looks through the events that no index has yet, in SQL, where it costs little. */
-export class TailLookup {
-  readonly #find: Statement<readonly [number]>;
-  readonly #findId: Statement<readonly [number]>;
+/** A tail that is larger than this, as one commit may make it for a moment, is not kept. */
+const MAX_KEPT_BYTES = 32 * 1024 * 1024;
+const FETCH = { isForwards: true, maxBytes: Number.POSITIVE_INFINITY };
+const NONE: readonly StoredRow[] = [];
 
-  constructor(db: Database) {
-    // A tag is looked for as a number in the JSON list: between a bracket or a comma on either side.
-    this.#find = db.prepareRows(`
-      SELECT position FROM events WHERE position > ?1
-        AND (?2 IS NULL OR stream = ?2)
-        AND (?3 IS NULL OR type IN (SELECT value FROM json_each(?3)))
-        AND (?4 IS NULL OR tags GLOB ?4)
-        AND (?5 IS NULL OR correlation = ?5)
-        AND (?6 IS NULL OR causation = ?6)
-      ORDER BY position`);
-    this.#findId = db.prepareRows(`SELECT position FROM events WHERE position > ? AND ${EVENT_ID} = ?`);
+/**
+ * The events that no index has yet. They are looked through as they are in their frames, verified, and kept from one read to
+ * the next: until it is indexed the tail only grows.
+ */
+export class TailRows {
+  readonly #rows: EventRows;
+  #kept: StoredRow[] = [];
+  #keptBytes = 0;
+  /** Where those kept begin. */
+  #indexed = -1;
+
+  constructor(rows: EventRows) {
+    this.#rows = rows;
+  }
+
+  /** In order. Their buffers must not be given away. @throws {PlexusError} store_damaged */
+  all(view: StoreView): readonly StoredRow[] {
+    if (!view.hasTail) return NONE;
+    if (view.indexed !== this.#indexed || this.#keptBytes > MAX_KEPT_BYTES) this.#begin(view.indexed);
+    const kept = this.#kept;
+    for (let next = this.#next; next <= view.lastPosition; next = this.#next) {
+      for (const row of this.#rows.range(next, Math.min(next + MAX_BATCH - 1, view.lastPosition), FETCH)) {
+        kept.push(row);
+        this.#keptBytes += row.bytes;
+      }
+    }
+    return kept;
+  }
+
+  /** Those of one stream. */
+  ofStream(view: StoreView, stream: number): readonly StoredRow[] {
+    return this.all(view).filter((row) => row.stream === stream);
   }
 
   /**
    * @param stream row id; null: whatever stream
-   * @returns ascending positions, among them all for which the conditions hold
+   * @returns ascending positions of those for which the conditions hold
    */
   positions(view: StoreView, stream: number | null, conditions: readonly Condition[]): number[] {
-    if (!view.hasTail) return [];
-    const hint: TailHint = Object.assign({}, ...conditions.map(({ tail }) => tail));
-    const types = hint.types === undefined ? null : JSON.stringify(hint.types);
-    const tag = hint.tag === undefined ? null : `*[[,]${hint.tag}[],]*`;
-    const { correlation = null, causation = null } = hint;
-    return this.#find.all(view.indexed, stream, types, tag, correlation, causation).map(([position]) => position);
+    return this.all(view)
+      .filter((row) => (stream === null || row.stream === stream) && conditions.every(({ holds }) => holds(row)))
+      .map(({ position }) => position);
   }
 
   /** @param id 16 bytes @returns position of the event with this id, or null */
   positionOfId(view: StoreView, id: Uint8Array): number | null {
-    return view.hasTail ? (this.#findId.get(view.indexed, id)?.[0] ?? null) : null;
+    return this.all(view).find((row) => row.hasId(id))?.position ?? null;
+  }
+
+  get #next(): number {
+    return this.#indexed + 1 + this.#kept.length;
+  }
+
+  #begin(indexed: number): void {
+    this.#kept = [];
+    this.#keptBytes = 0;
+    this.#indexed = indexed;
   }
 }

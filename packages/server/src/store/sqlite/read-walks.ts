@@ -53,7 +53,7 @@ export class StoreWalk implements Walk {
     const place = this.#place;
     if (place === null) return null;
     const isForwards = this.#isForwards;
-    const size = Math.min(most, MAX_BATCH) - 1;
+    const size = this.#rows.fit(most, maxBytes) - 1;
     const from = isForwards ? place : Math.max(place - size, this.#range.low);
     const to = isForwards ? Math.min(place + size, this.#range.high) : place;
     const rows = this.#rows.range(from, to, { isForwards, maxBytes });
@@ -88,7 +88,7 @@ export class StreamWalk implements Walk {
   next(most: number, maxBytes: number): StoredRow[] | null {
     const place = this.#place;
     if (place === null) return null;
-    const rows = this.#fetch(place, Math.min(most, MAX_BATCH) - 1, maxBytes);
+    const rows = this.#fetch(place, this.#rows.fit(most, maxBytes) - 1, maxBytes);
     spend(this.#budget, rows);
     this.#place = this.after(rows.at(-1)!);
     return rows;

@@ -25,6 +25,9 @@ export class StoredRow {
   /** Row id. */
   readonly stream: number;
   #tagIds: readonly number[] | null = null;
+  /** undefined: not looked at. */
+  #correlation: string | null | undefined = undefined;
+  #causation: string | null | undefined = undefined;
 
   constructor(buffer: Buffer, start: number, end: number) {
     this.buffer = buffer;
@@ -73,13 +76,14 @@ export class StoredRow {
   }
 
   get correlation(): string | null {
-    return this.event.correlationId;
+    if (this.#correlation === undefined) this.#readCauses();
+    return this.#correlation!;
   }
 
   /** As in `causeId`. */
   get causation(): string | null {
-    const { causationId } = this.event;
-    return causationId === null ? null : causeId(causationId);
+    if (this.#causation === undefined) this.#readCauses();
+    return this.#causation!;
   }
 
   get id(): string {
@@ -95,5 +99,11 @@ export class StoredRow {
   get tagIds(): readonly number[] {
     this.#tagIds ??= tagIdsOf(this.buffer, this.start);
     return this.#tagIds;
+  }
+
+  #readCauses(): void {
+    const { correlationId, causationId } = this.event;
+    this.#correlation = correlationId;
+    this.#causation = causationId === null ? null : causeId(causationId);
   }
 }
