@@ -29,7 +29,7 @@ const SUSPECT_DEATHS = 2;
 /**
  * Batches of writes until they are answered, in order. What a writer that died had in hand is sent to the next one first, in the
  * same order. What two writers died with goes to the third item by item, each when the one before is answered: so the one that
- * kills writers is found, and fails. Callers wait for `retryMs` in all, or one `timeoutMs` if that is longer.
+ * kills writers is found, and fails. Callers wait for `timeoutMs` while a writer has it in hand, and for `retryMs` in all.
  */
 export class InFlight {
   readonly #options: InFlightOptions;
@@ -199,6 +199,7 @@ export class InFlight {
 
   #post(batch: Batch, buffer: Buffer): void {
     batch.isSent = true;
+    batch.sentMs = this.#options.clock.now();
     batch.tries++;
     const message: WriteBatch = {
       batch: batch.number,
@@ -251,10 +252,13 @@ export class InFlight {
     const totalMs = Math.max(retryMs, timeoutMs);
     const now = clock.now();
     for (const batch of [...this.#batches.values()]) {
-      if (batch.isExpired || batch.sinceMs + totalMs > now) continue;
+      // What a writer has in hand is not given to another while it lives: there is nothing to try again.
+      const isLate = batch.isSent && !batch.isAnswered && batch.sentMs + timeoutMs <= now;
+      const isOver = batch.sinceMs + totalMs <= now;
+      if (batch.isExpired || !(isLate || isOver)) continue;
       batch.isExpired = true;
       const error = batch.isSent
-        ? new PlexusError('timeout', { what: `a write to store ${store}`, timeoutMs: totalMs })
+        ? new PlexusError('timeout', { what: `a write to store ${store}`, timeoutMs: isLate ? timeoutMs : totalMs })
         : new PlexusError('store_unavailable', { store, reason: 'its writer died, and no other came in time' });
       batch.fail(error);
       // One that a writer has in hand may be done yet, and is then shown to those who listen.

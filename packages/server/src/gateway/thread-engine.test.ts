@@ -158,6 +158,17 @@ describe('a writer that dies again and again', () => {
     expect([engine.problem, engine.queueBytes]).toEqual([null, 0]);
   }, 30_000);
 
+  it('that hangs keeps its callers no longer than the timeout of a request', async () => {
+    const engine = await scripted({ timeoutMs: 200, retryMs: 5000 });
+    const start = performance.now();
+    const [hung, behind] = [errorOf(append(engine, 'hang')), errorOf(append(engine, 'plain'))];
+    for (const error of [await hung, await behind]) {
+      expect(error).toMatchObject({ code: 'timeout', retryable: true, details: { timeoutMs: 200 } });
+    }
+    expect(performance.now() - start).toBeLessThan(2000);
+    expect(engine.problem).toMatch(/the writer has not answered/);
+  });
+
   it('is started 5 times in 60 s; then the store says what is wrong, and fails at once', async () => {
     const engine = await scripted();
     // Each kills the writer, and its successor that is given the same.

@@ -56,6 +56,8 @@ export class Batch {
   readonly sinceWallMs: number;
   /** Whether a writer has it in hand. */
   isSent = false;
+  /** When the writer that has it in hand was given it. */
+  sentMs = 0;
   /** Whether a writer has answered it. What it says may have to wait until it is shown. */
   isAnswered = false;
   /** Whether it is to wait before it is sent again. */
