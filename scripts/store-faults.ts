@@ -1,7 +1,7 @@
 /**
  * Kills a node under append load again and again (kill -9), and looks each time at what it has kept: no acknowledged event
- * missing, no gap, no duplicate, every subscription goes on at or before its last acknowledged event and misses none.
- * What is wrong is printed, and ends the run with 1.
+ * missing, no gap, no duplicate, every subscription goes on at or before the first event that was not acknowledged, and has
+ * acknowledged all of them in the end. What is wrong is printed, and ends the run with 1.
  *
  *     npm run store-faults -- [--rounds 50] [--seed N] [--data-dir DIR]
  */

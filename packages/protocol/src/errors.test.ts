@@ -12,6 +12,15 @@ describe('the error table', () => {
     expect(new PlexusError('bad_request', { reason: '{reason} $& {x}' }).message).toBe('Bad request: {reason} $& {x}');
   });
 
+  it('leaves out a part in brackets whose detail is null or missing, and shows 0', () => {
+    const messageOf = (more: Record<string, unknown>) =>
+      new PlexusError('store_damaged', { file: '[a].db', problem: '[b]', ...more }).message;
+    expect(messageOf({ position: 0 })).toMatch(/^\[a\]\.db is damaged \(\[b\], position 0\); put a backup/);
+    for (const more of [{}, { position: null }]) {
+      expect(messageOf(more)).toMatch(/^\[a\]\.db is damaged \(\[b\]\); put a backup/);
+    }
+  });
+
   it('gives the HTTP form, in which details cannot replace code and message', () => {
     const error = new PlexusError('bad_request', { reason: 'x', code: 'y', message: 'z' });
     expect(JSON.parse(JSON.stringify(error))).toEqual({

@@ -8,7 +8,7 @@ export interface ErrorSpec {
   readonly mqttReason: ReasonCode | null;
   /** Whether the same request can succeed later without a change. */
   readonly retryable: boolean;
-  /** `{name}` is replaced by the detail of that name. */
+  /** `{name}` is replaced by the detail of that name. A part in brackets, `[at {name}]`, is left out if the detail is null or missing. */
   readonly message: string;
 }
 
@@ -163,7 +163,7 @@ export const ERRORS = {
     mqttReason: Reason.UnspecifiedError,
     retryable: false,
     message:
-      '{file} is damaged ({problem}, position {position}); put a backup in its place, or move it away together with its -wal, -shm and .mark',
+      '{file} is damaged ({problem}[, position {position}]); put a backup in its place, or move it away together with its -wal, -shm and .mark',
   },
   store_newer: {
     httpStatus: 500,
@@ -235,9 +235,12 @@ export type ErrorCode = keyof typeof ERRORS;
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
 function fill(template: string, details: ErrorDetails): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => {
+  const whole = template.replace(/\[([^\]]*\{(\w+)\}[^\]]*)\]/g, (_, part: string, name: string) =>
+    (details[name] ?? null) === null ? '' : part,
+  );
+  return whole.replace(/\{(\w+)\}/g, (placeholder, name: string) => {
     const value = details[name];
-    return value === undefined ? whole : typeof value === 'string' ? value : JSON.stringify(value);
+    return value === undefined ? placeholder : typeof value === 'string' ? value : JSON.stringify(value);
   });
 }
 

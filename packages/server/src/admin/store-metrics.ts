@@ -61,6 +61,7 @@ export class StoreMetrics {
   readonly #info: Gauges<StoreInfo>;
   readonly #subscriptions: Gauges<SubscriptionInfo>;
   readonly #counters: ReadonlyMap<keyof SubscriptionCounts, Counter>;
+  readonly #catchUpWarnings: Counter;
 
   constructor(registry: Registry, stores: Stores, clock: Clock) {
     this.#stores = stores;
@@ -78,16 +79,23 @@ export class StoreMetrics {
         new Counter({ name: `plexus_store_subscription_${key}_total`, help, labelNames, registers: [registry] }),
       ]),
     );
+    this.#catchUpWarnings = new Counter({
+      name: 'plexus_store_catch_up_warnings_total',
+      help: 'How often a queue in front of a catch-up reader has passed 80 %',
+      labelNames: ['store'],
+      registers: [registry],
+    });
   }
 
   async update(): Promise<void> {
     const stores = this.#stores.list();
     const infos = await Promise.all(stores.map((store) => this.#infoOf(store)));
     for (const gauges of [this.#status, this.#info, this.#subscriptions]) gauges.reset();
-    for (const counter of this.#counters.values()) counter.reset();
+    for (const counter of [...this.#counters.values(), this.#catchUpWarnings]) counter.reset();
     for (const [index, store] of stores.entries()) {
       const labels = { store: store.name };
       this.#status.set(labels, store.status());
+      this.#catchUpWarnings.inc(labels, store.catchUpWarnings);
       const info = infos[index];
       // What a store could not say now is left out, and not told from memory.
       if (info != null) this.#info.set(labels, info);

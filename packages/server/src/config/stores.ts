@@ -32,14 +32,15 @@ const MAX_READERS = 16;
 
 const clamp = (value: number, min: number, max: number): number => Math.min(Math.max(value, min), max);
 const processors = availableParallelism();
-const DEFAULT_READERS = clamp(processors - 1, 1, 4);
+/** One processor is left to the event loop. */
+export const defaultReaders = (processors: number): number => clamp(processors - 1, 1, 4);
 /** A writer waits for the disk, and reading goes on meanwhile. */
 export const STORE_THREADS = { default: clamp(processors + 1, 2, 16), min: 1, max: 64 } as const;
 
 const DEFAULTS = {
   realm: DEFAULT_REALM,
   mode: 'single',
-  readers: DEFAULT_READERS,
+  readers: defaultReaders(processors),
   timeoutMs: DEFAULT_TIMEOUT_MS,
   queueBytes: null,
 } as const;

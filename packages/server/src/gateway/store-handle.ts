@@ -68,6 +68,10 @@ export class StoreHandle implements Store {
     return this.#engine.lastPosition;
   }
 
+  get catchUpWarnings(): number {
+    return this.#service.catchUpWarnings;
+  }
+
   append(request: AppendRequest): Promise<AppendResult> {
     return this.#engine.append(request);
   }

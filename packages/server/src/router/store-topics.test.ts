@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { NewEvent } from '../store/event.ts';
 import { TestBroker } from '../testing/test-broker.ts';
 import { TestStore, testStores } from '../testing/test-store.ts';
@@ -184,6 +184,65 @@ describe('a committed event', () => {
     expect(here.take()).toEqual(['0', '1', '2', '3']);
     expect(broker.dropped('refused')).toBe(2);
     expect(broker.client('away', kept).take()).toEqual(['0', '1']);
+  });
+});
+
+describe('an event is encoded', () => {
+  /** Types of the events that were encoded since it was last called. */
+  function encodings(broker: TestBroker): () => string[] {
+    const make = vi.spyOn(broker.broker.context.eventMessages, 'make');
+    return () => {
+      const types = make.mock.calls.map(([, event]) => event.type);
+      make.mockClear();
+      return types;
+    };
+  }
+
+  it('only if somebody subscribes to a topic that it matches', async () => {
+    const { store, broker } = withStore();
+    const client = broker.client('s');
+    const encoded = encodings(broker);
+    const three = () => append(store, 'order-1', { type: 'placed' }, { type: 'paid' }, { type: 'sent' });
+    await three();
+    const none = ['#', '$store/other/#', '$store/default/order-2/+', '$store/default/+/lost'];
+    for (const filter of none) client.subscribe(filter, 1);
+    await three();
+    expect(encoded()).toEqual([]);
+    client.subscribe('$store/default/+/paid', 1);
+    await three();
+    expect(encoded()).toEqual(['paid']);
+    client.subscribe('$share/g/$store/default/order-1/sent', 1);
+    await three();
+    expect(encoded()).toEqual(['paid', 'sent']);
+    client.unsubscribe('$store/default/+/paid');
+    client.unsubscribe('$share/g/$store/default/order-1/sent');
+    await three();
+    expect(encoded()).toEqual([]);
+  });
+
+  it('once, however many get it', async () => {
+    const { store, broker } = withStore();
+    const clients = (['a', 'b', 'c'] as const).map((id) => broker.client(id));
+    for (const client of clients) client.subscribe('$store/#', 1);
+    clients[0]!.subscribe('$store/default/order-1/+', 0);
+    const old = broker.client('old', { version: 4 });
+    old.subscribe('$store/default/#', 1);
+    const encoded = encodings(broker);
+    await append(store, 'order-1', { type: 'placed', data: 1 });
+    broker.settle();
+    expect([...clients, old].map((client) => client.take().length > 0)).toEqual([true, true, true, true]);
+    expect(encoded()).toEqual(['placed']);
+  });
+
+  it('in the realm of its store alone', async () => {
+    const store = new TestStore('red', 'red');
+    const broker = new TestBroker({ stores: testStores(store), authenticator: BY_NAME });
+    broker.client('s', { username: 'blue' }).subscribe('$store/#', 1);
+    const encoded = encodings(broker);
+    await append(store, 'a', { type: 'unseen' });
+    broker.client('s', { username: 'red' }).subscribe('$store/#', 1);
+    await append(store, 'a', { type: 'seen' });
+    expect(encoded()).toEqual(['seen']);
   });
 });
 

@@ -84,7 +84,9 @@ export interface CausationRequest {
   /** Of the event to start from. */
   readonly id: string;
   /**
-   * `effects`: what names it as its cause. `cause`: the one event that it names. `chain`: from the root down to it.
+   * `effects`: what names it as its cause. `cause`: the one event that it names. `chain`: from the root down to it;
+   * what is cut off is the end at the event. A root that is more than 4,096 events beyond `limit` is not found: then it begins
+   * with the highest that was come to, and has no root.
    * `correlated`: all of its correlation id. `graph`: everything that hangs together with it by causes.
    */
   readonly what: 'effects' | 'cause' | 'chain' | 'correlated' | 'graph';
@@ -100,7 +102,7 @@ export interface CausationResult {
   readonly edges: readonly { readonly from: string; readonly to: string }[];
   /** Ids of events without a cause in the store. */
   readonly roots: readonly string[];
-  /** Whether `limit` cut something off. */
+  /** Whether `limit`, or a bound of bytes, cut something off. */
   readonly truncated: boolean;
   /** Whether the causes run in a circle somewhere. */
   readonly cyclic: boolean;

@@ -42,6 +42,8 @@ export interface Store {
   readonly subscriptions: StoreSubscriptions;
   /** Last position that was acknowledged; -1: none. */
   readonly lastPosition: number;
+  /** How often the queue of a catch-up reader has passed 80 %, since the node began. */
+  readonly catchUpWarnings: number;
   append(request: AppendRequest): Promise<AppendResult>;
   write<K extends WriteName>(
     operation: K,

@@ -57,6 +57,10 @@ export class TestStore implements Store {
     return this.engine.lastPosition;
   }
 
+  get catchUpWarnings(): number {
+    return this.service.catchUpWarnings;
+  }
+
   append(request: AppendRequest): Promise<AppendResult> {
     return this.engine.append(request);
   }

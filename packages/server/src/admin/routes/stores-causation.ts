@@ -18,7 +18,10 @@ const What = Type.Union(
   {
     description:
       'effects: what names the event as its cause; cause: the one that it names; chain: from the root down to it; ' +
-      'correlated: all of its correlation id; graph: everything that hangs together with it by causes',
+      'correlated: all of its correlation id; graph: everything that hangs together with it by causes. ' +
+      'There is no next page of an answer that is truncated. Of effects and correlated it has the first ones: read the events of ' +
+      'the store with causationId (the id of the event) or correlationId, which gives the same in pages. Of a chain it has those ' +
+      'from the root down: go up from the event by cause',
   },
 );
 

@@ -14,8 +14,11 @@ import type { StoredRow } from './stored-row.ts';
 
 /** Records of one answer together; what goes beyond is cut off as by `limit`. */
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Causes that are looked up to find out whether an event is in a circle, besides the events of the answer. */
+/** Causes that are looked up on the way to a root, or to find out whether an event is in a circle, besides the events of the answer. */
 const MAX_CAUSES_BEYOND = 4096;
+
+/** What is kept of an event that is looked up on the way: events are large, and ways are long. */
+type Link = Pick<StoredRow, 'id' | 'position' | 'causation'>;
 
 /** Answers what comes from what. */
 export class Causation {
@@ -36,12 +39,12 @@ export class Causation {
     const causes = new Causes((cause) => this.#facts.findById(view, cause), start, limit + MAX_CAUSES_BEYOND);
     const found = new Found(limit);
     if (what === 'effects') this.#addAll(view, { causationId: start.id }, found);
-    else if (what === 'cause') addCause(start, causes, found);
-    else if (what === 'chain') addChain(start, causes, found);
+    else if (what === 'cause') this.#addCause(start, causes, found);
+    else if (what === 'chain') this.#addChain(start, causes, found);
     else if (what === 'graph') this.#addGraph(view, start, causes, found);
     else if (start.correlation === null) found.add(start);
     else this.#addAll(view, { correlationId: start.correlation }, found);
-    const rows = what === 'chain' ? found.rows.reverse() : found.rows.sort((a, b) => a.position - b.position);
+    const rows = what === 'chain' ? found.rows : found.rows.sort((a, b) => a.position - b.position);
     return {
       bytes: framesOf(rows),
       count: rows.length,
@@ -75,13 +78,34 @@ export class Causation {
     });
   }
 
+  /** @returns false if there is a cause, and no room for it */
+  #addCause(row: StoredRow, causes: Causes, found: Found): boolean {
+    const cause = causes.of(row);
+    return cause === null || found.has(cause) || found.add(this.#rowOf(cause));
+  }
+
+  /** From the root down to the event; in a circle, once round. What is cut off is the end at the event. */
+  #addChain(start: StoredRow, causes: Causes, found: Found): void {
+    const path = new Map<number, Link>();
+    let at: Link | null = start;
+    while (at !== null && !path.has(at.position) && causes.mayLookUp) {
+      path.set(at.position, at);
+      at = causes.of(at);
+    }
+    if (at !== null && !path.has(at.position)) found.cut();
+    for (const link of [...path.values()].reverse()) if (!found.add(this.#rowOf(link))) return;
+  }
+
+  #rowOf({ position }: Link): StoredRow {
+    return this.#tables.rows.one(position);
+  }
+
   /** Everything that is reached from the event through causes and effects. */
   #addGraph(view: StoreView, start: StoredRow, causes: Causes, found: Found): void {
     found.add(start);
     // It grows while it is gone through.
     for (const row of found.rows) {
-      const cause = causes.of(row);
-      if (cause !== null && !found.add(cause)) return;
+      if (!this.#addCause(row, causes, found)) return;
       const effects = new Found(found.room + 1);
       this.#addAll(view, { causationId: row.id }, effects);
       for (const effect of effects.rows) if (!found.add(effect)) return;
@@ -125,24 +149,12 @@ class Found {
     return true;
   }
 
-  has(row: StoredRow): boolean {
-    return this.#positions.has(row.position);
+  has({ position }: Link): boolean {
+    return this.#positions.has(position);
   }
 
   cut(): void {
     this.#isTruncated = true;
-  }
-}
-
-function addCause(start: StoredRow, causes: Causes, found: Found): void {
-  const cause = causes.of(start);
-  if (cause !== null) found.add(cause);
-}
-
-/** From the event up to its root; in a circle, once round. */
-function addChain(start: StoredRow, causes: Causes, found: Found): void {
-  for (let at: StoredRow | null = start; at !== null && !found.has(at); at = causes.of(at)) {
-    if (!found.add(at)) return;
   }
 }
 
@@ -160,7 +172,7 @@ function edgesOf(rows: readonly StoredRow[], causes: Causes): { from: string; to
 class Causes {
   readonly #find: (id: string) => StoredRow | null;
   /** By id. */
-  readonly #known = new Map<string, StoredRow | null>();
+  readonly #known = new Map<string, Link | null>();
   /** By position: whether the event is in a circle. */
   readonly #circles = new Map<number, boolean>();
   #left: number;
@@ -169,27 +181,33 @@ class Causes {
   constructor(find: (id: string) => StoredRow | null, start: StoredRow, most: number) {
     this.#find = find;
     this.#left = most;
-    this.#known.set(start.id, start);
+    this.#known.set(start.id, linkOf(start));
+  }
+
+  /** Whether there are lookups left. */
+  get mayLookUp(): boolean {
+    return this.#left > 0;
   }
 
   /** @returns null: it names none, or one that is not in the store */
-  of({ causation }: StoredRow): StoredRow | null {
+  of({ causation }: Link): Link | null {
     if (causation === null) return null;
     const id = causeId(causation);
     let cause = this.#known.get(id);
     if (cause === undefined) {
-      cause = this.#find(id);
+      const row = this.#find(id);
+      cause = row === null ? null : linkOf(row);
       this.#known.set(id, cause);
       this.#left--;
     }
     return cause;
   }
 
-  isInCircle(row: StoredRow): boolean {
-    const path: StoredRow[] = [];
+  isInCircle(row: Link): boolean {
+    const path: Link[] = [];
     const places = new Map<number, number>();
-    let at: StoredRow | null = row;
-    while (at !== null && !this.#circles.has(at.position) && !places.has(at.position) && this.#left > 0) {
+    let at: Link | null = row;
+    while (at !== null && !this.#circles.has(at.position) && !places.has(at.position) && this.mayLookUp) {
       places.set(at.position, path.length);
       path.push(at);
       at = this.of(at);
@@ -200,3 +218,5 @@ class Causes {
     return this.#circles.get(row.position) ?? false;
   }
 }
+
+const linkOf = ({ id, position, causation }: StoredRow): Link => ({ id, position, causation });

@@ -1,5 +1,6 @@
 import { type Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
 import type { EarlierAppends } from './earlier-appends.ts';
+import { entrySumSql } from './entry-sum.ts';
 import type { Heads } from './heads.ts';
 import type { Meta } from './meta.ts';
 import type { NameTable } from './name-table.ts';
@@ -14,8 +15,8 @@ const CONSTRAINT = 19;
  * of the table, since that touches each of its pages once.
  */
 const STEPS = [
-  `INSERT INTO stream_index (stream, version, position)
-   SELECT stream, version, position FROM events WHERE position BETWEEN ? AND ? ORDER BY stream, version`,
+  `INSERT INTO stream_index (stream, version, position, sum)
+   SELECT stream, version, position, ${entrySumSql('stream', 'position', 'version')} FROM events WHERE position BETWEEN ? AND ? ORDER BY stream, version`,
   `INSERT INTO id_index (id, position)
    SELECT ${EVENT_ID}, position FROM events WHERE position BETWEEN ? AND ? ORDER BY 1`,
   `INSERT INTO correlation_index (correlation, position)

@@ -1,5 +1,6 @@
 import { type Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
 import { rowChecksum } from './checksum.ts';
+import { entrySum, entrySumSql } from './entry-sum.ts';
 import { forgetOldest } from './forget-oldest.ts';
 import { NameMisses } from './misses.ts';
 
@@ -53,9 +54,10 @@ export class NameTable {
     this.#misses = new NameMisses(db, table);
     this.#insert = db.prepare(`INSERT INTO ${table} (id, name, count, checksum) VALUES (?, ?, 0, ?)`);
     this.#update = db.prepare(`UPDATE ${table} SET count = ?, checksum = ? WHERE id = ?`);
-    const index = table === 'types' ? 'type_index (type, position, n)' : 'tag_index (tag, position, n)';
-    this.#indexOne = db.prepare(`INSERT INTO ${index} VALUES (?, ?, ?)`);
-    this.#indexMany = db.prepare(`INSERT INTO ${index} SELECT ?1, value, ?2 + key FROM json_each(?3)`);
+    const index = table === 'types' ? 'type_index (type, position, n, sum)' : 'tag_index (tag, position, n, sum)';
+    this.#indexOne = db.prepare(`INSERT INTO ${index} VALUES (?, ?, ?, ?)`);
+    const sum = entrySumSql('?1', 'value', '?2 + key');
+    this.#indexMany = db.prepare(`INSERT INTO ${index} SELECT ?1, value, ?2 + key, ${sum} FROM json_each(?3)`);
   }
 
   /** Forgets everything and begins with what the table says. */
@@ -90,7 +92,7 @@ export class NameTable {
     for (const entry of this.#inTail.values()) {
       const { id, count, tail } = entry;
       // Entries of one name lie side by side: with one statement for all of them its page is looked for once.
-      if (tail.length === 1) this.#indexOne.run(id, tail[0]!, count);
+      if (tail.length === 1) this.#indexOne.run(id, tail[0]!, count, entrySum(id, tail[0]!, count));
       else this.#indexMany.run(id, count, JSON.stringify(tail));
       entry.count = count + tail.length;
       entry.tail = [];

@@ -55,11 +55,12 @@ export interface Found {
   readonly claims: readonly EntrySource[];
 }
 
-const NOTHING: Entry = [0, 0];
+const NOTHING: Entry = [0, 0, null];
 const FIRST_CHUNK = 128;
 const LARGEST_CHUNK = 2048;
 
-export type Entry = readonly [position: number, n: number];
+/** The sum is null, and says nothing, where entries are not numbered. */
+export type Entry = readonly [position: number, n: number, sum: number | null];
 
 /** Where entries of an index come from. */
 export interface EntrySource {
@@ -68,6 +69,8 @@ export interface EntrySource {
   readonly count: number | null;
   /** About how many it has. */
   readonly estimate: number;
+  /** What the sum of an entry has to be. Where `count` is null it is not asked. */
+  sumOf(position: number, n: number): number;
   /** Whether it is right in naming this event. */
   holds(row: StoredRow): boolean;
   /**
@@ -145,6 +148,9 @@ export class IndexList implements List {
   #check(chunk: readonly Entry[], key: number): void {
     const sign = this.#sign;
     const isNumbered = this.#source.count !== null;
+    for (const [position, n, sum] of isNumbered ? chunk : []) {
+      if (sum !== this.#source.sumOf(position, n)) throw this.#damaged('differs from its sum', position);
+    }
     let [before, nBefore] = chunk[0] ?? NOTHING;
     for (let i = 1; i < chunk.length; i++) {
       const [position, n] = chunk[i]!;

@@ -1,4 +1,5 @@
 import { type Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
+import { entrySum } from './entry-sum.ts';
 import type { Entry, EntrySource } from './read-lists.ts';
 import type { StreamHead } from './read-streams.ts';
 
@@ -17,7 +18,7 @@ export class EntrySources {
   readonly #textCount: Record<Texts, Statement<readonly [number]>>;
   readonly #streamUp: Statement<Entry>;
   readonly #streamDown: Statement<Entry>;
-  readonly #streamAt: Statement<readonly [number]>;
+  readonly #streamAt: Statement<readonly [position: number, sum: number]>;
   readonly #file: string;
 
   constructor(db: Database) {
@@ -32,27 +33,27 @@ export class EntrySources {
         ${Number.MAX_SAFE_INTEGER}) ORDER BY position DESC LIMIT ?3`);
     const count = (table: string, column: string): Statement<readonly [number]> =>
       db.prepareRows(`SELECT count(*) FROM (SELECT 1 FROM ${table} WHERE ${column} = ? LIMIT ${MOST_COUNTED})`);
-    this.#up = { type: up('type_index', 'type', 'n'), tag: up('tag_index', 'tag', 'n') };
-    this.#down = { type: down('type_index', 'type', 'n'), tag: down('tag_index', 'tag', 'n') };
+    this.#up = { type: up('type_index', 'type', 'n, sum'), tag: up('tag_index', 'tag', 'n, sum') };
+    this.#down = { type: down('type_index', 'type', 'n, sum'), tag: down('tag_index', 'tag', 'n, sum') };
     this.#textUp = {
-      correlation: up('correlation_index', 'correlation', '0'),
-      causation: up('causation_index', 'causation', '0'),
+      correlation: up('correlation_index', 'correlation', '0, NULL'),
+      causation: up('causation_index', 'causation', '0, NULL'),
     };
     this.#textDown = {
-      correlation: down('correlation_index', 'correlation', '0'),
-      causation: down('causation_index', 'causation', '0'),
+      correlation: down('correlation_index', 'correlation', '0, NULL'),
+      causation: down('causation_index', 'causation', '0, NULL'),
     };
     this.#textCount = {
       correlation: count('correlation_index', 'correlation'),
       causation: count('causation_index', 'causation'),
     };
     this.#streamUp = db.prepareRows(
-      'SELECT position, version FROM stream_index WHERE stream = ? AND version >= ? ORDER BY version LIMIT ?',
+      'SELECT position, version, sum FROM stream_index WHERE stream = ? AND version >= ? ORDER BY version LIMIT ?',
     );
     this.#streamDown = db.prepareRows(
-      'SELECT position, version FROM stream_index WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT ?',
+      'SELECT position, version, sum FROM stream_index WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT ?',
     );
-    this.#streamAt = db.prepareRows('SELECT position FROM stream_index WHERE stream = ? AND version = ?');
+    this.#streamAt = db.prepareRows('SELECT position, sum FROM stream_index WHERE stream = ? AND version = ?');
   }
 
   /** @param count entries that there are: of the row of the type or tag */
@@ -61,6 +62,7 @@ export class EntrySources {
       what: `${index}s`,
       count,
       estimate: count,
+      sumOf: (position, n) => entrySum(id, position, n),
       holds: (row) => (index === 'type' ? row.type === id : row.tagIds.includes(id)),
       fetch: (position, isForwards, limit) => (isForwards ? this.#up : this.#down)[index].all(id, position, limit),
     };
@@ -71,6 +73,7 @@ export class EntrySources {
       what: `${index}s`,
       count: null,
       estimate: this.#textCount[index].get(text)![0],
+      sumOf: () => 0,
       holds: (row) => row[index] === text,
       fetch: (position, isForwards, limit) =>
         (isForwards ? this.#textUp : this.#textDown)[index].all(text, position, limit),
@@ -83,6 +86,7 @@ export class EntrySources {
       what: 'streams',
       count: lastVersion + 1,
       estimate: lastVersion + 1,
+      sumOf: (position, n) => entrySum(id, position, n),
       holds: (row) => row.stream === id,
       fetch: (position, isForwards, limit) => {
         const version = this.versionAtOrAfter(id, lastVersion, position);
@@ -95,10 +99,11 @@ export class EntrySources {
 
   /** Position of a version that is indexed. @throws {PlexusError} store_damaged */
   positionOf(stream: number, version: number): number {
-    const position = this.#streamAt.get(stream, version)?.[0];
-    if (position === undefined)
-      throw damaged(this.#file, `an entry of the index of streams is lost: version ${version}`);
-    return position;
+    const entry = this.#streamAt.get(stream, version);
+    if (entry === undefined) throw damaged(this.#file, `an entry of the index of streams is lost: version ${version}`);
+    const [position, sum] = entry;
+    if (sum === entrySum(stream, position, version)) return position;
+    throw damaged(this.#file, `an entry of the index of streams differs from its sum: version ${version}`);
   }
 
   /** @returns the first version from 0 to `lastVersion` at or after a position; `lastVersion` + 1: none */

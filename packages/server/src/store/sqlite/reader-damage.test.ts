@@ -27,7 +27,7 @@ const events = (filter: EventFilter, rest: Partial<ReadRequest> = {}): Ask[] =>
     ask('readEvents', readRequest({ filter, direction, limit: 100, ...rest })),
   );
 
-/** Answered from rows and numbered entries alone. */
+/** Answered from rows and numbered entries alone, also where entries are compared with each other. */
 const NUMBERED: Ask[] = [
   ...events({}),
   ...events({}, { form: 'ndjson', from: 300 }),
@@ -36,6 +36,10 @@ const NUMBERED: Ask[] = [
   ...events({ types: ['type 1'] }),
   ...events({ types: ['type 1', 'odd'] }, { from: 200 }),
   ...events({ tags: { match: 'any', tags: ['g3'] } }),
+  ...events({ tags: { match: 'all', tags: ['g3', 'h1'] } }),
+  ...events({ types: ['type 2'], tags: { match: 'any', tags: ['h0'] } }),
+  ...events({ query: [{ types: ['odd'] }, { types: ['type 2'], tags: ['h0'] }] }),
+  ...events({ tags: { match: 'any', tags: ['g2'] } }, { stream: 's4' }),
   ...events({ sinceUs: 0, untilUs: Number.MAX_SAFE_INTEGER, types: ['odd'] }),
   ask('streamInfo', { stream: 's3' }),
   ask('versionAt', { stream: 's3', timeUs: 1_790_000_020_000_000 }),
@@ -43,8 +47,6 @@ const NUMBERED: Ask[] = [
 
 const EVERYTHING: Ask[] = [
   ...NUMBERED,
-  ...events({ tags: { match: 'all', tags: ['g3', 'h1'] } }),
-  ...events({ query: [{ types: ['odd'] }, { types: ['type 2'], tags: ['h0'] }] }),
   ...events({ typePrefix: 'type' }, { limit: 7 }),
   ...events({ streamPattern: 's*' }, { limit: 7 }),
   ...events({ correlationId: 'c3' }),

@@ -17,7 +17,7 @@ export const EVENT_ID = `substr(frame, ${FRAME_HEADER_BYTES + RECORD_ID_OFFSET +
  * nothing before the tail). `streams.first` and `deleted` are always up to date.
  *
  * Index entries of types and tags are numbered (`n`, from 0, without gaps), as those of streams are by version: an entry
- * that a damaged page has lost leaves a hole.
+ * that a damaged page has lost leaves a hole, and one that was changed does not go with its sum (`entrySum`).
  *
  * - `meta`: `id` (UUID), `indexed` (last position that the index tables have; -1: none), `streams` (how many exist, up to
  *   date), `newestIdMs` (newest time in a UUID v7 among indexed events; -1: none), `changes` (commits that have
@@ -55,9 +55,9 @@ export const SCHEMA: readonly string[] = [
   ) STRICT;
   CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, count INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT;
   CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, count INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT;
-  CREATE TABLE stream_index (stream INTEGER, version INTEGER, position INTEGER, PRIMARY KEY (stream, version)) STRICT, WITHOUT ROWID;
-  CREATE TABLE type_index (type INTEGER, position INTEGER, n INTEGER, PRIMARY KEY (type, position)) STRICT, WITHOUT ROWID;
-  CREATE TABLE tag_index (tag INTEGER, position INTEGER, n INTEGER, PRIMARY KEY (tag, position)) STRICT, WITHOUT ROWID;
+  CREATE TABLE stream_index (stream INTEGER, version INTEGER, position INTEGER, sum INTEGER, PRIMARY KEY (stream, version)) STRICT, WITHOUT ROWID;
+  CREATE TABLE type_index (type INTEGER, position INTEGER, n INTEGER, sum INTEGER, PRIMARY KEY (type, position)) STRICT, WITHOUT ROWID;
+  CREATE TABLE tag_index (tag INTEGER, position INTEGER, n INTEGER, sum INTEGER, PRIMARY KEY (tag, position)) STRICT, WITHOUT ROWID;
   CREATE TABLE id_index (id BLOB PRIMARY KEY, position INTEGER) STRICT, WITHOUT ROWID;
   CREATE TABLE correlation_index (correlation TEXT, position INTEGER, PRIMARY KEY (correlation, position)) STRICT, WITHOUT ROWID;
   CREATE TABLE causation_index (causation TEXT, position INTEGER, PRIMARY KEY (causation, position)) STRICT, WITHOUT ROWID;

@@ -1,5 +1,6 @@
 import type { Database, Statement } from '../../lib/sqlite/database.ts';
 import { RECORD_LAYOUT } from '../record.ts';
+import { entrySumSql } from './entry-sum.ts';
 import { agrees, COLUMN_DIFFERS, EVENT_COLUMNS, type EventColumns } from './event-row.ts';
 import { EventRows, MAX_BATCH } from './read-rows.ts';
 import type { StoreView } from './read-view.ts';
@@ -19,10 +20,13 @@ type Position = readonly [position: number];
 /** For events of a range of positions that are indexed: those whose entry is not there, per index. */
 const MISSING: Readonly<Record<string, string>> = {
   stream_index: `NOT EXISTS (SELECT 1 FROM stream_index i
-    WHERE i.stream = e.stream AND i.version = e.version AND i.position = e.position)`,
-  type_index: 'NOT EXISTS (SELECT 1 FROM type_index i WHERE i.type = e.type AND i.position = e.position)',
+    WHERE i.stream = e.stream AND i.version = e.version AND i.position = e.position
+      AND i.sum = ${entrySumSql('i.stream', 'i.position', 'i.version')})`,
+  type_index: `NOT EXISTS (SELECT 1 FROM type_index i WHERE i.type = e.type AND i.position = e.position
+    AND i.sum = ${entrySumSql('i.type', 'i.position', 'i.n')})`,
   tag_index: `e.tags IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(e.tags) j
-    WHERE NOT EXISTS (SELECT 1 FROM tag_index i WHERE i.tag = j.value AND i.position = e.position))`,
+    WHERE NOT EXISTS (SELECT 1 FROM tag_index i WHERE i.tag = j.value AND i.position = e.position
+      AND i.sum = ${entrySumSql('i.tag', 'i.position', 'i.n')}))`,
   id_index: `NOT EXISTS (SELECT 1 FROM id_index i WHERE i.id = ${EVENT_ID} AND i.position = e.position)`,
   correlation_index: `e.correlation IS NOT NULL AND NOT EXISTS (SELECT 1 FROM correlation_index i
     WHERE i.correlation = e.correlation AND i.position = e.position)`,
@@ -117,7 +121,7 @@ export class EventsCheck {
     if (to < from) return;
     for (const [where, missing] of this.#missing) {
       for (const [position] of faults.collect(where, () => missing.all(from, to)) ?? []) {
-        faults.add(where, 'the entry of an event is lost', position);
+        faults.add(where, 'the entry of an event is lost or changed', position);
       }
     }
     for (const [position] of faults.collect('stream_index', () => this.#gaps.all(from, to)) ?? []) {

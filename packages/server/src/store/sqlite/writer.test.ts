@@ -1,21 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import type { AppendResult } from '../append.ts';
 import { partOf } from '../frame.ts';
+import { entrySumSql } from './entry-sum.ts';
 import { EVENT_ID } from './schema.ts';
 import { errorOf, resultOf, START_MS, TestWriter, uuid, write } from './testing/writer-steps.ts';
 import { StoreWriter } from './writer.ts';
 
 /** What index tables and counts must be, found by looking through the log; `indexed` says how far. */
 const AGREES = [
-  ['stream_index', 'SELECT stream, version, position FROM events WHERE position <= ? ORDER BY 1, 2'],
+  [
+    'stream_index',
+    `SELECT stream, version, position, ${entrySumSql('stream', 'position', 'version')} FROM events WHERE position <= ? ORDER BY 1, 2`,
+  ],
   [
     'type_index',
-    'SELECT type, position, row_number() OVER (PARTITION BY type ORDER BY position) - 1 FROM events WHERE position <= ? ORDER BY 1, 2',
+    `SELECT type, position, n, ${entrySumSql('type', 'position', 'n')} FROM
+       (SELECT type, position, row_number() OVER (PARTITION BY type ORDER BY position) - 1 AS n FROM events WHERE position <= ?)
+     ORDER BY 1, 2`,
   ],
   [
     'tag_index',
-    `SELECT j.value, position, row_number() OVER (PARTITION BY j.value ORDER BY position) - 1
-     FROM events, json_each(tags) j WHERE position <= ? ORDER BY 1, 2`,
+    `SELECT tag, position, n, ${entrySumSql('tag', 'position', 'n')} FROM
+       (SELECT j.value AS tag, position, row_number() OVER (PARTITION BY j.value ORDER BY position) - 1 AS n
+        FROM events, json_each(tags) j WHERE position <= ?)
+     ORDER BY 1, 2`,
   ],
   ['id_index', `SELECT ${EVENT_ID}, position FROM events WHERE position <= ? ORDER BY 1`],
   [
@@ -340,7 +348,7 @@ describe('damage', () => {
     using test = new TestWriter();
     test.append('a', ['x']);
     test.writer.close();
-    test.tamper('INSERT INTO stream_index VALUES (1, 1, 7)');
+    test.tamper('INSERT INTO stream_index VALUES (1, 1, 7, 0)');
     test.open();
     test.append('a', ['x']);
     test.writer.tend();

@@ -21,6 +21,8 @@ interface Waiter {
 export interface ReaderSet {
   readonly parts: SubscriptionParts;
   readonly readers: Set<CatchUpReader>;
+  /** How often the queue of one of them has passed 80 %. */
+  warnings: number;
 }
 
 /** @returns the events, once: the place to begin is that of this call. @throws {PlexusError} bad_request */
@@ -146,6 +148,7 @@ export class CatchUpReader implements AsyncIterator<StoredEvent>, FollowerTarget
     this.#queue.push(event);
     this.#queueBytes += heldBytes(event);
     if (this.#warning.rises(this.#queue.length, this.#queueSize)) {
+      this.#set.warnings++;
       logFilling(this.#set.parts.limitedLog, null, this.#queue.length, this.#queueSize);
       this.#call(() => this.#options.onWarning?.(this.#queue.length, this.#queueSize));
     }

@@ -5,7 +5,7 @@ import type { Engine } from '../engine.ts';
 import type { StoredEvent } from '../event.ts';
 import type { StoreSubscriptions } from '../store.ts';
 import type { CatchUpOptions } from '../subscription.ts';
-import { type CatchUpReader, catchUp } from './catch-up.ts';
+import { catchUp, type ReaderSet } from './catch-up.ts';
 import { type ConsumedEvent, type ConsumeOptions, consume } from './consume.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { SubscriptionParts } from './parts.ts';
@@ -30,18 +30,24 @@ export class StoreSubscriptionService {
   readonly #parts: SubscriptionParts;
   readonly #storeName: string;
   readonly #persistent: PersistentSubscriptions;
-  readonly #readers = new Set<CatchUpReader>();
+  readonly #catchUp: ReaderSet;
   #isStopped = false;
 
   constructor({ engine, storeName, clock, log }: SubscriptionServiceOptions) {
     const limitedLog = rateLimited(log, clock, LIMITED_LOG_MS);
     this.#parts = { engine, clock, log, limitedLog, feed: new LiveFeed(engine, clock, log) };
+    this.#catchUp = { parts: this.#parts, readers: new Set(), warnings: 0 };
     this.#storeName = storeName;
     this.#persistent = new PersistentSubscriptions(this.#parts, storeName);
   }
 
   get subscriptions(): StoreSubscriptions {
     return this.#persistent;
+  }
+
+  /** How often the queue of a catch-up reader has passed 80 %. */
+  get catchUpWarnings(): number {
+    return this.#catchUp.warnings;
   }
 
   /** Loads what the store keeps of subscriptions. @throws what the engine throws */
@@ -52,7 +58,7 @@ export class StoreSubscriptionService {
   /** Lets go of everyone, with `shutting_down`, and saves progress. The engine is still needed until it is done. Idempotent. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    for (const reader of [...this.#readers]) reader.end(new PlexusError('shutting_down'));
+    for (const reader of [...this.#catchUp.readers]) reader.end(new PlexusError('shutting_down'));
     await this.#persistent.stop();
     this.#parts.limitedLog.stop();
   }
@@ -60,7 +66,7 @@ export class StoreSubscriptionService {
   /** @throws {PlexusError} bad_request, shutting_down; in the iteration also consumer_overflow and what the engine throws */
   catchUp(options: CatchUpOptions): AsyncIterable<StoredEvent> {
     if (this.#isStopped) throw new PlexusError('shutting_down');
-    return catchUp({ parts: this.#parts, readers: this.#readers }, options);
+    return catchUp(this.#catchUp, options);
   }
 
   /** A persistent subscription as a loop; see `consume`. */

@@ -11,10 +11,15 @@ export interface EngineUnderTest {
   readonly engine: Engine;
   /** Closes it and opens what it left behind; null: it leaves nothing. */
   readonly reopen: (() => Promise<Engine>) | null;
-  /** Opens what it has left behind if its process is killed now; absent or null: that cannot be done. */
-  readonly crash?: (() => Promise<Engine>) | null;
+  /**
+   * Opens what it has left behind if its process is killed now; absent or null: that cannot be done.
+   * Calls `onLeft` at the moment of death: what is answered after it was not heard by anybody.
+   */
+  readonly crash?: ((onLeft?: () => void) => Promise<Engine>) | null;
   /** Kills one of its workers; absent or null: it has none. */
   readonly harm?: (() => Promise<void>) | null;
+  /** Kills a worker of this role, whatever it has in hand; absent or null: it has none. */
+  readonly strike?: ((role: 'writer' | 'reader') => Promise<void>) | null;
   /** Sets its wall clock; null: it goes by the system's. */
   readonly setWallMs: ((ms: number) => void) | null;
   /** Closes the engine and takes away what it kept. */

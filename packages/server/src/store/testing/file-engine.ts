@@ -149,9 +149,10 @@ export async function openFileEngine(options: Partial<FileEngineOptions> = {}): 
       engine = start(file);
       return engine;
     },
-    crash: async () => {
+    crash: async (onLeft) => {
       const left = join(directory, `life-${++lives}`, 'store.db');
       copyStore(file, left);
+      onLeft?.();
       // The old one ends only now: what it does at its end is not in the copy.
       await engine.close();
       file = left;

@@ -20,8 +20,8 @@ export function causation(log: MemoryLog, { id, what, limit }: CausationRequest)
         : log.events.filter((event) => event.correlationId === start.correlationId),
     graph: () => connected(start, (event) => [...effects(event), cause(event)].filter((other) => other !== null)),
   }[what]();
-  // A chain is cut off at the root's end: what is nearest to the event is what was asked about.
-  const kept = what === 'chain' ? all.slice(-limit) : all.slice(0, limit);
+  // A chain keeps its root: what is nearest to the event can be asked for from the event.
+  const kept = all.slice(0, limit);
   const shown = new Set(kept);
   const hasEdges = what === 'graph' || what === 'chain';
   const edges = kept

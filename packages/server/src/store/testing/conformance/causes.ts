@@ -145,6 +145,47 @@ export function describeCauses(open: OpenEngine): void {
         expect(await ask(engine, 1, 'effects', 1)).toMatchObject({ truncated: false, events: [2] });
       }));
 
+    it('keeps the root of a chain that it cuts', () =>
+      onEngine(open, async (engine) => {
+        await caused(
+          engine,
+          Array.from({ length: 9 }, (_, i) => [i + 1, i === 0 ? null : i] as const),
+        );
+        expect(await ask(engine, 9, 'chain', 3)).toEqual({
+          events: [1, 2, 3],
+          edges: [
+            [1, 2],
+            [2, 3],
+          ],
+          roots: [1],
+          truncated: true,
+          cyclic: false,
+        });
+        expect(await ask(engine, 9, 'chain', 1)).toMatchObject({ events: [1], edges: [], roots: [1], truncated: true });
+        expect(await ask(engine, 3, 'chain', 3)).toMatchObject({ events: [1, 2, 3], truncated: false });
+      }));
+
+    it('cuts a chain that ends in a circle where it leads into it', () =>
+      onEngine(open, async (engine) => {
+        // 1 → 2 → 3 → 1, and 3 → 4 → 5 → 6.
+        await caused(engine, [
+          [1, 3],
+          [2, 1],
+          [3, 2],
+          [4, 3],
+          [5, 4],
+          [6, 5],
+        ]);
+        expect(await ask(engine, 6, 'chain')).toMatchObject({ events: [1, 2, 3, 4, 5, 6], truncated: false });
+        expect(await ask(engine, 6, 'chain', 2)).toEqual({
+          events: [1, 2],
+          edges: [[1, 2]],
+          roots: [],
+          truncated: true,
+          cyclic: true,
+        });
+      }));
+
     it('starts from an event that there is', () =>
       onEngine(open, async (engine) => {
         for (const what of ['effects', 'cause', 'chain', 'correlated', 'graph'] as const) {
