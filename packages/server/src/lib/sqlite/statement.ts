@@ -32,6 +32,15 @@ export class Statement<Row = NamedRow> {
     }
   }
 
+  /** As `run`, where nobody asks what changed: it spares the object that would say so. */
+  write(...values: SqlInput[]): void {
+    try {
+      this.#statement.get(...values);
+    } catch (error) {
+      throw faultOf(error, this.#file);
+    }
+  }
+
   /** @returns the first row */
   get(...values: SqlInput[]): Row | undefined {
     try {

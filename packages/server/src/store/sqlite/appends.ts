@@ -90,10 +90,10 @@ export class Appends {
     const tagIds = extras === null ? NONE : entries.map(({ id }) => id);
     const header = { position, version, timeUs, stream, type: type.id, tags: tagIds, part: event };
     const frame = this.#frameOf(header, buffer.subarray(from, to));
-    if (extras === null) this.#insertPlain.run(position, stream, version, type.id, frame);
+    if (extras === null) this.#insertPlain.write(position, stream, version, type.id, frame);
     else {
       const { correlation, causation } = extras;
-      this.#insert.run(position, stream, version, type.id, tagColumn(tagIds), correlation, causation, frame);
+      this.#insert.write(position, stream, version, type.id, tagColumn(tagIds), correlation, causation, frame);
     }
     tail.add(buffer, from, to, type, entries);
   }

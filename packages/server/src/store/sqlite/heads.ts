@@ -99,7 +99,7 @@ export class Heads {
   /** A new stream. It is in the tail with its first event. */
   create(name: string, timeUs: number): Head {
     const head = new Head(this.#nextId++, name, -1, 0, Deleted.No, timeUs, timeUs);
-    this.#insert.run(head.id, -1, 0, Deleted.No, timeUs, timeUs, checksumOf(head), name);
+    this.#insert.write(head.id, -1, 0, Deleted.No, timeUs, timeUs, checksumOf(head), name);
     this.#existing++;
     this.#inTail.set(name, head);
     return head;

@@ -92,8 +92,8 @@ export class NameTable {
     for (const entry of this.#inTail.values()) {
       const { id, count, tail } = entry;
       // Entries of one name lie side by side: with one statement for all of them its page is looked for once.
-      if (tail.length === 1) this.#indexOne.run(id, tail[0]!, count, entrySum(id, tail[0]!, count));
-      else this.#indexMany.run(id, count, JSON.stringify(tail));
+      if (tail.length === 1) this.#indexOne.write(id, tail[0]!, count, entrySum(id, tail[0]!, count));
+      else this.#indexMany.write(id, count, JSON.stringify(tail));
       entry.count = count + tail.length;
       entry.tail = [];
       const { changes } = this.#update.run(entry.count, this.#checksum(entry), entry.id);
@@ -107,7 +107,7 @@ export class NameTable {
   #create(name: string): NameEntry {
     this.#absent.delete(name);
     const entry = new NameEntry(this.#nextId++, name, 0);
-    this.#insert.run(entry.id, name, this.#checksum(entry));
+    this.#insert.write(entry.id, name, this.#checksum(entry));
     return entry;
   }
 
