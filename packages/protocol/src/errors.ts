@@ -235,12 +235,10 @@ export type ErrorCode = keyof typeof ERRORS;
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
 function fill(template: string, details: ErrorDetails): string {
-  const whole = template.replace(/\[([^\]]*\{(\w+)\}[^\]]*)\]/g, (_, part: string, name: string) =>
-    (details[name] ?? null) === null ? '' : part,
-  );
-  return whole.replace(/\{(\w+)\}/g, (placeholder, name: string) => {
+  const kept = template.replace(/\[([^\]]*\{(\w+)\}.*?)\]/g, (_, part, name) => (details[name] == null ? '' : part));
+  return kept.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = details[name];
-    return value === undefined ? placeholder : typeof value === 'string' ? value : JSON.stringify(value);
+    return value === undefined ? whole : typeof value === 'string' ? value : JSON.stringify(value);
   });
 }
 

@@ -1,4 +1,3 @@
-import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { decodePage } from '../page.ts';
 import type { ReadRequest } from '../reads.ts';
@@ -54,10 +53,8 @@ describe('events that no index has yet', () => {
 
   it.each(READS)('are found by %s whatever became of the columns beside their frames', (_, request, positions) => {
     using store = withTail();
-    const other = new DatabaseSync(store.test.file);
-    other.exec(`UPDATE events SET stream = 3 - stream, version = version + 1, type = 3 - type, tags = '[3]',
+    store.test.tamper(`UPDATE events SET stream = 3 - stream, version = version + 1, type = 3 - type, tags = '[3]',
       correlation = 'c9', causation = 'because 9' WHERE position > 2`);
-    other.close();
     for (const direction of ['forwards', 'backwards'] as const) {
       expect(positionsOf(store.reader, { ...request, direction })).toEqual(positions);
     }
@@ -74,9 +71,7 @@ describe('events that no index has yet', () => {
 
   it('are not told from one stream for another where a version is lost among them', () => {
     using store = withTail();
-    const other = new DatabaseSync(store.test.file);
-    other.exec('DELETE FROM events WHERE position = 5');
-    other.close();
+    store.test.tamper('DELETE FROM events WHERE position = 5');
     expect(() => positionsOf(store.reader, { stream: 'a' })).toThrow('position 5');
   });
 });

@@ -91,7 +91,7 @@ export class TestWriter implements Disposable {
     return this.frames().map((bytes) => decodePage({ bytes, count: 1 })[0]!);
   }
 
-  /** Changes the file behind the writer's back, which must be closed. */
+  /** Changes the file behind the writer's back, which must be closed, or have nothing in hand. */
   tamper(sql: string): void {
     using db = Database.open({ file: this.file, migrations: SCHEMA, applicationId: APPLICATION_ID });
     db.exec(sql);
