@@ -2,7 +2,7 @@ import { PlexusError } from '@plexus/protocol';
 import type { CausationRequest, CausationResult, EventFilter } from '../reads.ts';
 import { causeId } from './cause-id.ts';
 import type { Facts } from './facts.ts';
-import { framesOf } from './frame-gatherer.ts';
+import { framesOf } from './frames-page.ts';
 import { type Condition, conditionsOf } from './read-filter.ts';
 import { Budget } from './read-lists.ts';
 import { planOf } from './read-plan.ts';

@@ -2,7 +2,7 @@ import { PlexusError } from '@plexus/protocol';
 import { type Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
 import { isUuid, UUID_BYTES, writeUuid } from '../../lib/uuid.ts';
 import type { Page, StoreInfo } from '../reads.ts';
-import { framesOf } from './frame-gatherer.ts';
+import { framesOf } from './frames-page.ts';
 import type { Meta } from './meta.ts';
 import { firstAfter } from './read-events.ts';
 import type { StoreTables } from './read-tables.ts';

@@ -1,7 +1,7 @@
 import type { Database } from '../../lib/sqlite/database.ts';
 import type { EventFilter, Page, ReadRequest } from '../reads.ts';
-import { FrameGatherer } from './frame-gatherer.ts';
-import { LineGatherer } from './line-gatherer.ts';
+import { FramesPage } from './frames-page.ts';
+import { LinesPage } from './lines-page.ts';
 import { type Condition, conditionsOf } from './read-filter.ts';
 import { Budget } from './read-lists.ts';
 import { planOf } from './read-plan.ts';
@@ -124,7 +124,7 @@ export function firstAfter(rows: EventRows, { lastPosition }: StoreView, timeUs:
 }
 
 /** The bytes of a page, as they come together. */
-interface Gatherer {
+interface GrowingPage {
   /** Bytes so far. */
   readonly length: number;
   add(row: StoredRow): void;
@@ -142,7 +142,7 @@ function pageOf(
   // A page that looks at nothing would go on where it began.
   const limit = Math.max(request.limit, 1);
   const maxBytes = Math.max(request.maxBytes, 1);
-  const page: Gatherer = request.form === 'frames' ? new FrameGatherer() : new LineGatherer();
+  const page: GrowingPage = request.form === 'frames' ? new FramesPage() : new LinesPage();
   let count = 0;
   for (;;) {
     const most = conditions.length === 0 ? Math.min(MAX_BATCH, limit - count) : MAX_BATCH;

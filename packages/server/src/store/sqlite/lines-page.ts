@@ -5,7 +5,7 @@ import type { StoredRow } from './stored-row.ts';
 const FIRST_BYTES = 16 * 1024;
 
 /** Writes rows as lines of JSON, one behind the other. */
-export class LineGatherer {
+export class LinesPage {
   #sink: ByteSink | null = null;
   #lines: LineWriter | null = null;
 

@@ -8,7 +8,7 @@ const NOTHING = Buffer.alloc(0);
  * Puts the frames of rows one behind the other. What was fetched in one piece and is wanted as a whole stays where it is: most
  * pages are sent as SQLite has handed them over.
  */
-export class FrameGatherer {
+export class FramesPage {
   readonly #pieces: Buffer[] = [];
   #buffer: Buffer = NOTHING;
   #start = 0;
@@ -50,7 +50,7 @@ export class FrameGatherer {
 
 /** @returns a page of them */
 export function framesOf(rows: readonly StoredRow[]): Buffer {
-  const frames = new FrameGatherer();
+  const frames = new FramesPage();
   for (const row of rows) frames.add(row);
   return frames.take();
 }
