@@ -23,6 +23,8 @@ export interface InFlightOptions {
   readonly onDone: (items: readonly PendingWrite[]) => void;
 }
 
+/** What the writer says of an append whose condition it looks through part by part: each time that it is asked, a part. */
+const LOOKING = 'overloaded';
 /** When so many writers have died with something in hand, it may be what kills them. */
 const SUSPECT_DEATHS = 2;
 
@@ -119,18 +121,21 @@ export class InFlight {
     let other = 0;
     let error = 0;
     const again: PendingWrite[] = [];
+    let isLooking = true;
     for (let index = 0; index < batch.items.length; index++) {
       const item = batch.items[index]!;
       const failure = errors[error];
       if (failure !== undefined && failure.index === index) {
         error++;
-        if (this.#refused(batch, item, new PlexusError(failure.code, failure.details))) again.push(item);
+        if (!this.#refused(batch, item, new PlexusError(failure.code, failure.details))) continue;
+        if (failure.code !== LOOKING) isLooking = false;
+        again.push(item);
       } else if (item.operation === null) {
         item.resolve(resultAt(results, at, item.writes) as never);
         at += RESULT_FIXED + item.writes;
       } else item.resolve(others[other++]!.result as never);
     }
-    if (again.length > 0) this.#repeat(batch, again);
+    if (again.length > 0) this.#repeat(batch, again, isLooking ? 0 : backoffMs(batch.tries, this.#options.random));
     this.#batches.delete(batch.number);
     this.#options.onDone(again.length === 0 ? batch.items : batch.items.filter((item) => !again.includes(item)));
   }
@@ -221,25 +226,23 @@ export class InFlight {
   #refused(batch: Batch, item: PendingWrite, error: PlexusError): boolean {
     const { clock, retryMs, onError, settleRepeated } = this.#options;
     onError(error);
-    if (isTransient(error) && !batch.isExpired && clock.now() < batch.sinceMs + retryMs) return true;
+    const isWorthIt = isTransient(error) || error.code === LOOKING;
+    if (isWorthIt && !batch.isExpired && clock.now() < batch.sinceMs + retryMs) return true;
     if (batch.tries > 1 && item.operation !== null) settleRepeated(item, error, batch.sinceWallMs);
     else item.reject(error);
     return false;
   }
 
   /** Tries some of a batch again after a while; others go on meanwhile. */
-  #repeat(refused: Batch, items: readonly PendingWrite[]): void {
-    const { clock, random } = this.#options;
+  #repeat(refused: Batch, items: readonly PendingWrite[], waitMs: number): void {
+    const { clock } = this.#options;
     const batch = this.#keep(refused.part(this.#nextNumber++, items));
     batch.deaths = 0;
     batch.isPaused = true;
-    clock.setTimeout(
-      () => {
-        batch.isPaused = false;
-        if (this.#batches.has(batch.number)) this.#sendAll();
-      },
-      backoffMs(batch.tries, random),
-    );
+    clock.setTimeout(() => {
+      batch.isPaused = false;
+      if (this.#batches.has(batch.number)) this.#sendAll();
+    }, waitMs);
   }
 
   #forget(batch: Batch): void {

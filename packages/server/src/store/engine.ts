@@ -18,7 +18,8 @@ export interface CommitListener {
  */
 export interface Engine {
   /**
-   * Durable when answered.
+   * Durable when answered. Writes are done in the order in which they are asked for, but that an append whose condition takes long to
+   * look for may come after later ones.
    * @throws {PlexusError} wrong_expected_version, append_condition_failed, event_id_conflict, stream_tombstoned, bad_request,
    * payload_too_large
    */

@@ -40,7 +40,8 @@ export class Appends {
   /**
    * Writes nothing.
    * @returns the answer to the same append if it was taken before; null: this one may be written
-   * @throws {PlexusError} event_id_conflict, stream_tombstoned, wrong_expected_version, append_condition_failed, store_damaged
+   * @throws {PlexusError} event_id_conflict, stream_tombstoned, wrong_expected_version, append_condition_failed, store_damaged;
+   * overloaded: its condition takes longer to look for, ask again
    */
   check(scan: AppendScan): AppendResult | null {
     const { earlier, heads, types, tags, conditions } = this.#parts;

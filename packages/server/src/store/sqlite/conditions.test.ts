@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { seeded } from '../../testing/seed.ts';
 import { matchesQuery, type Query, type QueryItem } from '../query.ts';
 import { errorOf, resultOf, TestWriter, write } from './testing/writer-steps.ts';
+import type { StoreWriterOptions, WriteOutcome } from './writer.ts';
 
 interface Fact {
   readonly type: string;
@@ -20,10 +21,21 @@ function fill(test: TestWriter, facts: readonly Fact[], indexed: number): void {
   expect(first).toBe(indexed - 1);
 }
 
+/** What becomes of an append under the condition, when it has been asked for as often as it takes. */
+function decided(test: TestWriter, query: Query, after: number): WriteOutcome {
+  const [append] = test.appends({ ...write('decided', ['decision']), condition: { failIfEventsMatch: query, after } });
+  for (let asked = 0; ; asked++) {
+    const [outcome] = test.writer.commit([append!]);
+    if (outcome!.ok || outcome!.error.code !== 'overloaded') return outcome!;
+    // Each time something is looked through.
+    expect(asked).toBeLessThan(test.writer.lastPosition + 2);
+  }
+}
+
 /** What an append under the condition says: position of the match; null: it was taken. */
 function matchOf(test: TestWriter, query: Query, after: number): number | null {
-  const [outcome] = test.commit({ ...write('decided', ['decision']), condition: { failIfEventsMatch: query, after } });
-  if (outcome!.ok) return null;
+  const outcome = decided(test, query, after);
+  if (outcome.ok) return null;
   const { code, position, after: said } = errorOf(outcome);
   expect({ code, said }).toEqual({ code: 'append_condition_failed', said: after });
   return position as number;
@@ -39,7 +51,11 @@ const item: fc.Arbitrary<QueryItem> = fc.record(
   { requiredKeys: [] },
 );
 
-describe('a condition', () => {
+describe.each<[how: string, options: Partial<StoreWriterOptions>]>([
+  ['in one go', {}],
+  ['a few entries at a time', { conditionEntries: 3 }],
+  ['entry by entry', { conditionEntries: 1 }],
+])('a condition that is looked through %s', (_how, options) => {
   it('finds the first event after a position that matches, in the index tables or in the tail, and no other', () => {
     fc.assert(
       fc.property(
@@ -47,7 +63,7 @@ describe('a condition', () => {
         fc.nat({ max: 40 }),
         fc.array(fc.tuple(fc.array(item, { maxLength: 3 }), fc.integer({ min: -1, max: 45 })), { maxLength: 20 }),
         (facts, indexed, questions) => {
-          using test = new TestWriter();
+          using test = new TestWriter(options);
           fill(test, facts, Math.min(indexed, facts.length));
           const log: Fact[] = [...facts];
           for (const [query, after] of questions) {
@@ -68,7 +84,7 @@ describe('a condition', () => {
     }));
 
   it('walks along what is rarest', () => {
-    using test = new TestWriter();
+    using test = new TestWriter(options);
     fill(test, facts(3000), 3000);
     const questions: [Query, number, number | null][] = [
       [[{ tags: ['n3', 'm4'] }], -1, 53],
@@ -84,7 +100,7 @@ describe('a condition', () => {
   });
 
   it('sees what came before it in the same commit', () => {
-    using test = new TestWriter();
+    using test = new TestWriter(options);
     const decide = () => ({
       ...write('a', [{ type: 'taken', tags: ['seat'] }]),
       condition: { failIfEventsMatch: [{ tags: ['seat'] }], after: -1 },
@@ -102,19 +118,30 @@ describe('a condition', () => {
     ],
     ['an event is changed', 'UPDATE events SET type = 99 WHERE position = 60'],
   ])('is not answered from damage: %s', (_, sql) => {
-    using test = new TestWriter();
+    using test = new TestWriter(options);
     fill(test, facts(100), 100);
     test.writer.close();
     test.tamper(sql);
     test.open();
-    const condition = { failIfEventsMatch: [{ tags: ['n0', 'm4'] }], after: -1 };
-    const [outcome] = test.commit({ ...write('a', ['x']), condition });
+    const outcome = decided(test, [{ tags: ['n0', 'm4'] }], -1);
     expect(errorOf(outcome).code).toBe('store_damaged');
   });
 
   const idOf = (table: string, name: string) => `(SELECT id FROM ${table} WHERE name = '${name}')`;
 
   it.each<[string, string, QueryItem, number]>([
+    [
+      'the first entry after the position is lost',
+      `DELETE FROM tag_index WHERE position = 53 AND tag = ${idOf('tags', 'n3')}`,
+      { tags: ['n3', 'm4'] },
+      45,
+    ],
+    [
+      'the first entry after the position leads to one before it',
+      `UPDATE tag_index SET position = 44 WHERE position = 53 AND tag = ${idOf('tags', 'n3')}`,
+      { tags: ['n3', 'm4'] },
+      45,
+    ],
     [
       'the entry of another tag is lost',
       `DELETE FROM tag_index WHERE position = 53 AND tag = ${idOf('tags', 'm4')}`,
@@ -146,12 +173,54 @@ describe('a condition', () => {
       95,
     ],
   ])('is not taken to hold where %s', (_, sql, item, after) => {
-    using test = new TestWriter();
+    using test = new TestWriter(options);
     fill(test, facts(100), 100);
     test.writer.close();
     test.tamper(sql);
     test.open();
-    const [outcome] = test.commit({ ...write('a', ['x']), condition: { failIfEventsMatch: [item], after } });
+    const outcome = decided(test, [item], after);
     expect(errorOf(outcome).code).toBe('store_damaged');
+  });
+});
+
+describe('a condition that takes long to look for', () => {
+  it('is looked through part by part, one for each commit, while others are written', () => {
+    using test = new TestWriter({ conditionEntries: 100 });
+    // Two tags on many events, and never on one.
+    const events = (n: number) => Array.from({ length: 500 }, (_, i) => ({ type: 't', tags: [`${(n + i) % 2}`] }));
+    for (let n = 0; n < 4; n++) test.append('s', events(n));
+    test.reopen();
+    const condition = { failIfEventsMatch: [{ tags: ['0', '1'] }], after: -1 };
+    const [one, other] = test.appends({ ...write('a', ['x']), condition }, { ...write('b', ['x']), condition });
+    let asked = 0;
+    for (; ; asked++) {
+      const [plain] = test.appends(write('c', ['x']));
+      const [first, second, third] = test.writer.commit([one!, plain!, other!]);
+      expect(second!.ok).toBe(true);
+      if (first!.ok) {
+        expect(third!.ok).toBe(true);
+        break;
+      }
+      expect([errorOf(first).code, errorOf(third).code]).toEqual(['overloaded', 'overloaded']);
+    }
+    // 1,000 entries, up to 200 in a part; what is left at the end is looked at with the append.
+    expect(asked).toBeGreaterThanOrEqual(4);
+    expect(asked).toBeLessThan(20);
+    expect(
+      test.rows("SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE name IN ('a', 'b')"),
+    ).toEqual([[2]]);
+  });
+
+  it('is forgotten with the writer, and begun anew', () => {
+    using test = new TestWriter({ conditionEntries: 10 });
+    test.append(
+      's',
+      Array.from({ length: 100 }, (_, i) => ({ type: 't', tags: [`${i % 2}`] })),
+    );
+    test.reopen();
+    const request = { ...write('a', ['x']), condition: { failIfEventsMatch: [{ tags: ['0', '1'] }], after: -1 } };
+    expect(errorOf(test.commit(request)[0]).code).toBe('overloaded');
+    test.reopen();
+    expect(decided(test, request.condition.failIfEventsMatch, -1).ok).toBe(true);
   });
 });

@@ -55,6 +55,8 @@ export interface StoreWriterOptions {
   readonly store?: string;
   /** Of the page cache; default 256 MiB. */
   readonly cacheBytes?: number;
+  /** Entries of indexes that are looked at for one append condition in one commit. Default 5,000. */
+  readonly conditionEntries?: number;
 }
 
 /**
@@ -72,6 +74,7 @@ export class StoreWriter {
   readonly #tags: NameTable;
   readonly #tail = new Tail();
   readonly #earlier: EarlierAppends;
+  readonly #conditions: Conditions;
   readonly #appends: Appends;
   readonly #indexing: Indexing;
   readonly #loader: TailLoader;
@@ -89,7 +92,8 @@ export class StoreWriter {
   /** Whether memory may not agree with the file: nothing is written from it until it has been loaded. */
   #isBroken = false;
 
-  private constructor(db: Database, mark: CommitMark, { file, wallMs, store = basename(file) }: StoreWriterOptions) {
+  private constructor(db: Database, mark: CommitMark, options: StoreWriterOptions) {
+    const { file, wallMs, store = basename(file), conditionEntries } = options;
     this.#db = db;
     this.#mark = mark;
     this.#room = new LogRoom(file);
@@ -99,10 +103,13 @@ export class StoreWriter {
     this.#types = new NameTable(db, 'types');
     this.#tags = new NameTable(db, 'tags');
     this.#earlier = new EarlierAppends(db, this.#tail);
-    const conditions = new Conditions(db, this.#types, this.#tags, this.#tail);
+    this.#conditions = new Conditions(db, this.#types, this.#tags, this.#tail, {
+      store,
+      ...(conditionEntries !== undefined && { mostEntries: conditionEntries }),
+    });
     const parts = {
       ...{ meta: this.#meta, heads: this.#heads, types: this.#types, tags: this.#tags, tail: this.#tail },
-      ...{ earlier: this.#earlier, conditions },
+      ...{ earlier: this.#earlier, conditions: this.#conditions },
     };
     this.#appends = new Appends(db, parts);
     this.#indexing = new Indexing(db, parts);
@@ -267,6 +274,7 @@ export class StoreWriter {
     const timeUs = Math.max(this.#lastTimeUs, Math.floor(this.#wallMs() * 1000));
     this.#lastTimeUs = timeUs;
     if (this.#tail.isDue) this.#indexing.run();
+    this.#conditions.begin();
     const outcomes: WriteOutcome[] = new Array(items.length);
     let changedRows = 0;
     for (let i = 0; i < items.length; i++) {
