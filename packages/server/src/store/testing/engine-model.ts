@@ -47,7 +47,7 @@ function step(times: boolean): fc.Arbitrary<Step> {
       arbitrary: fc.record({ kind: fc.constantFrom('reopen' as const, 'crash' as const, 'harm' as const) }),
     },
     {
-      weight: 2,
+      weight: 4,
       arbitrary: fc.record({
         kind: fc.constant('struck' as const),
         batch: fc.record({
@@ -69,7 +69,9 @@ function step(times: boolean): fc.Arbitrary<Step> {
  */
 export async function agreesWithModel(open: OpenEngine, times: boolean, runs: number): Promise<void> {
   await fc.assert(
-    fc.asyncProperty(fc.array(step(times), { minLength: 5, maxLength: 60 }), (steps) => runBeside(open, steps, times)),
+    fc.asyncProperty(fc.array(step(times), { minLength: 5, maxLength: 60, size: 'max' }), (steps) =>
+      runBeside(open, steps, times),
+    ),
     seeded(runs),
   );
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { PlexusError } from '@plexus/protocol';
 import { expect } from 'vitest';
 import type { Engine } from '../engine.ts';
@@ -31,8 +32,8 @@ const UNKNOWN: ReadonlySet<unknown> = new Set(['timeout', 'store_unavailable', '
 
 /**
  * Asks for a batch and strikes while it is under way. What was answered must be done, once; what was not may be done, once, or
- * not. The order may be another than that in which they were asked for: one that was refused by a writer that died is tried
- * again by the next, after those that it had committed.
+ * not. The order is that in which they were asked for, but for what a writer that died had refused: the next one tries it again,
+ * after those that were committed.
  * @returns the engine that there is now, and a model in which is done what was done
  */
 export async function strike(
@@ -46,23 +47,26 @@ export async function strike(
   const outcome = await askAndStrike(test, engine, batch, before, times);
   const { heard } = outcome;
   if (batch.victim !== 'node') expect(heard, `unanswered: ${JSON.stringify(batch)}`).not.toContain(null);
-  const wanted = { answers: heard.map((one) => one && told(one.answer, times)), state: '' };
-  wanted.state = await stateOf(outcome.engine, times);
-  const orders = batch.victim === 'node' ? prefixes(batch.commands.length, heard) : arrangements(heard);
+  const answered = heard.map((one) => one && told(one.answer, times));
+  const wanted = { answers: answered, state: await wholeState(outcome.engine, times) };
+  const orders =
+    batch.victim === 'node'
+      ? prefixes(batch.commands.length, heard)
+      : arrangements(heard, await triedAgain(tale, batch.commands));
   let nearest: unknown = null;
   for (const order of orders) {
     const candidate = await tale.again();
     const done = await candidate.do(order.map((i) => batch.commands[i]!));
     const answers = heard.map((one, i) => one && told(done[order.indexOf(i)], times));
     if (batch.victim === 'node') candidate.restarted();
-    const found = { answers, state: await stateOf(candidate.model, times) };
+    const found = { answers, state: await wholeState(candidate.model, times) };
     nearest ??= found;
-    if (JSON.stringify(found) !== JSON.stringify(wanted)) continue;
+    if (!isDeepStrictEqual(found, wanted)) continue;
     for (const check of outcome.reads) await check();
     return { engine: outcome.engine, tale: candidate };
   }
   expect(wanted, `no order explains ${JSON.stringify(batch)}`).toEqual(nearest);
-  throw new Error('the two differ in the order of members');
+  throw new Error('what differs is not shown');
 }
 
 async function askAndStrike(
@@ -119,9 +123,6 @@ function refuseUnless(isDead: boolean, error: unknown): void {
   if (!isDead || !(error instanceof PlexusError)) throw error;
 }
 
-const stateOf = async (engine: Engine, times: boolean): Promise<string> =>
-  JSON.stringify(await wholeState(engine, times));
-
 /**
  * An answer without what a second writer says otherwise than the first, which did it and did not live to say so: that an append
  * was there already, and how many snapshots there were to delete.
@@ -139,12 +140,26 @@ function* prefixes(length: number, heard: readonly Heard[]): Generator<number[]>
   for (let count = least; count <= length; count++) yield Array.from({ length: count }, (_, i) => i);
 }
 
-/** All orders of what was answered, with and without each that was not; first that in which they were asked for. */
-function* arrangements(heard: readonly Heard[]): Generator<number[]> {
-  const mustBe = heard.flatMap((one, i) => (one === null ? [] : [i]));
+/**
+ * Which of them a second writer may do after others that the first had done before it died: appends that were refused, and
+ * snapshots, which it does again. Appends and deletes that the first did are known by their ids and stay where they are.
+ */
+async function triedAgain(tale: ModelTale, commands: readonly Command[]): Promise<boolean[]> {
+  const answers = await (await tale.again()).do(commands);
+  return commands.map((one, i) => {
+    if (one.kind === 'write') return one.operation.includes('Snapshot');
+    return (answers[i] as { refused?: unknown }).refused !== undefined;
+  });
+}
+
+/** Orders of what was answered, with and without each that was not; first that in which they were asked for. @param isLoose by command */
+function* arrangements(heard: readonly Heard[], isLoose: readonly boolean[]): Generator<number[]> {
   function* from(chosen: readonly number[]): Generator<number[]> {
-    for (let i = 0; i < heard.length; i++) if (!chosen.includes(i)) yield* from([...chosen, i]);
-    if (mustBe.every((i) => chosen.includes(i))) yield [...chosen];
+    for (let i = 0; i < heard.length; i++) {
+      const keepsPlace = isLoose[i] || chosen.every((other) => other < i || isLoose[other]);
+      if (!chosen.includes(i) && keepsPlace) yield* from([...chosen, i]);
+    }
+    if (heard.every((one, i) => one === null || chosen.includes(i))) yield [...chosen];
   }
   yield* from([]);
 }

@@ -5,171 +5,23 @@ import { createLogger } from '../../lib/log.ts';
 import { seeded } from '../../testing/seed.ts';
 import type { Engine } from '../engine.ts';
 import type { StoredEvent } from '../event.ts';
-import { matchesQuery } from '../query.ts';
-import type { Selector } from '../selector.ts';
-import type { Consumer, NackAction, NewSubscription } from '../subscription.ts';
+import type { StoreSubscriptions } from '../store.ts';
+import type { NackAction, StartFrom } from '../subscription.ts';
 import { StoreSubscriptionService } from '../subscriptions/service.ts';
-import { append, type EngineUnderTest, type OpenEngine, plain } from './engine-steps.ts';
+import { type EngineUnderTest, type OpenEngine, plain, refusal } from './engine-steps.ts';
 import { OverheardEngine } from './overheard-engine.ts';
+import { ACK_TIMEOUT_MS, KINDS, type Step, step, type Written } from './subscription-steps.ts';
+import { Member, sorted, Watched } from './watched-subscription.ts';
 
-const STREAMS = ['a', 'b', 'order-1', 'order-2'];
-const TYPES = ['t', 'u'];
-const TAGS = ['g', 'h'];
 /** Turns of the event loop that everything has come to rest after. */
 const TURNS = 12;
-const ACK_TIMEOUT_MS = 5000;
 /** Of real time, in which everything must have come. */
 const END_MS = 15_000;
-
-/** One subscription of each kind, and what its selector means in plain words. */
-const KINDS: readonly (NewSubscription & { readonly wants: (event: StoredEvent) => boolean })[] = [
-  { name: 'all', selector: { kind: 'all' }, wants: () => true },
-  { name: 'stream', selector: { kind: 'stream', stream: 'a' }, wants: ({ stream }) => stream === 'a' },
-  {
-    name: 'type',
-    selector: { kind: 'type', types: ['u'] },
-    strategy: 'round_robin',
-    wants: ({ type }) => type === 'u',
-  },
-  {
-    name: 'pattern',
-    selector: { kind: 'pattern', pattern: 'order-*' },
-    wants: ({ stream }) => stream.startsWith('order-'),
-  },
-  {
-    ...{ name: 'tags', selector: { kind: 'tags', match: 'all', tags: ['g', 'h'] }, strategy: 'single' },
-    wants: ({ tags }) => tags.includes('g') && tags.includes('h'),
-  },
-  {
-    ...{
-      name: 'query',
-      selector: { kind: 'query', query: [{ types: ['t'], tags: ['g'] }, { tags: ['h'] }] } as Selector,
-    },
-    wants: ({ type, tags }) => matchesQuery([{ types: ['t'], tags: ['g'] }, { tags: ['h'] }], type, tags),
-  },
-  {
-    ...{ name: 'payload', selector: { kind: 'payload', where: { path: '$.n', op: 'gte', value: 5 } } },
-    wants: ({ data }) => (data as { n: number }).n >= 5,
-  },
-];
-
-type Step =
-  | { readonly kind: 'append'; readonly events: readonly { stream: string; type: string; tags: string[]; n: number }[] }
-  | { readonly kind: 'join'; readonly subscription: number; readonly window: number }
-  | { readonly kind: 'leave'; readonly which: number }
-  | { readonly kind: 'ack'; readonly which: number; readonly count: number; readonly newestFirst: boolean }
-  | { readonly kind: 'nack'; readonly which: number; readonly action: NackAction }
-  | { readonly kind: 'pause' | 'resume'; readonly subscription: number }
-  | { readonly kind: 'time'; readonly ms: number }
-  | { readonly kind: 'restart' | 'crash' | 'harm' };
-
-const event = fc.record({
-  ...{ stream: fc.constantFrom(...STREAMS), type: fc.constantFrom(...TYPES), n: fc.nat(9) },
-  tags: fc.subarray(TAGS),
-});
-const subscription = fc.nat(KINDS.length - 1);
-const which = fc.nat(20);
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      kind: fc.constant('append' as const),
-      events: fc.array(event, { minLength: 1, maxLength: 6 }),
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('join' as const), subscription, window: fc.integer({ min: 1, max: 5 }) }),
-  },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('leave' as const), which }) },
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      kind: fc.constant('ack' as const),
-      which,
-      count: fc.integer({ min: 1, max: 6 }),
-      newestFirst: fc.boolean(),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('nack' as const),
-      which,
-      action: fc.constantFrom('retry' as const, 'park' as const, 'skip' as const),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('pause' as const, 'resume' as const), subscription }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant('time' as const),
-      ms: fc.constantFrom(10, 300, 1500, ACK_TIMEOUT_MS + 1),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('restart' as const, 'crash' as const, 'harm' as const) }) },
-);
-
-/** A consumer of the test, with what it has not answered. */
-class Member {
-  readonly inHand: StoredEvent[] = [];
-  readonly window: number;
-  consumer: Consumer | null = null;
-  gone = false;
-  /** Of a service that has crashed: a real process would be gone, this one may still get what it was reading. */
-  isOfDeadService = false;
-
-  constructor(window: number) {
-    this.window = window;
-  }
-}
-
-/** What the test knows of one subscription: the naive side of the comparison. */
-class Watched {
-  readonly kind: (typeof KINDS)[number];
-  members: Member[] = [];
-  /** Positions that are over: acknowledged, skipped or parked. */
-  readonly over = new Set<number>();
-  /** Over since the service began: these never come again in its life. */
-  readonly overNow = new Set<number>();
-
-  constructor(kind: (typeof KINDS)[number]) {
-    this.kind = kind;
-  }
-
-  /** Judges a delivery as it happens. */
-  delivered(to: Member, given: StoredEvent, all: readonly StoredEvent[]): void {
-    const { name, wants, strategy } = this.kind;
-    const where = `${given.position} to ${name}`;
-    expect(to.gone, `${where}: after the end`).toBe(false);
-    expect(plain(given), where).toEqual(plain(all[given.position]!));
-    expect(wants(given), `${where}: is not wanted`).toBe(true);
-    expect(this.overNow.has(given.position), `${where}: was over`).toBe(false);
-    const living = this.members.filter((member) => !member.gone);
-    const held = living.flatMap((member) => member.inHand.map(({ position }) => position));
-    expect(held.includes(given.position), `${where}: is in hand already`).toBe(false);
-    if (strategy !== 'round_robin') {
-      for (const other of living.filter((member) => member !== to)) {
-        expect(
-          other.inHand.some(({ stream }) => stream === given.stream),
-          `${where}: another has its stream`,
-        ).toBe(false);
-      }
-      const before = all.filter((one) => one.stream === given.stream && one.position < given.position && wants(one));
-      const early = before.find(
-        ({ position }) => !this.over.has(position) && !to.inHand.some((one) => one.position === position),
-      );
-      expect(early?.position, `${where}: comes before one of its stream`).toBeUndefined();
-    }
-    to.inHand.push(given);
-    expect(to.inHand.length, `${where}: over the window`).toBeLessThanOrEqual(to.window);
-  }
-}
 
 /** Random appends, consumers, answers, and deaths; each delivery is judged, and in the end everything must have come. */
 export async function deliversToAll(open: OpenEngine, runs: number): Promise<void> {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 80 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 80, size: 'max' }), async (steps) => {
       const run = new SubscriptionRun(await open());
       try {
         await run.start();
@@ -190,6 +42,8 @@ class SubscriptionRun {
   #service: StoreSubscriptionService | null = null;
   readonly #watched = KINDS.map((kind) => new Watched(kind));
   #all: StoredEvent[] = [];
+  /** Streams with a tombstone. */
+  readonly #buried = new Set<string>();
   /** What went wrong in a delivery, which must not throw. */
   readonly #faults: unknown[] = [];
 
@@ -200,18 +54,21 @@ class SubscriptionRun {
 
   async start(): Promise<void> {
     await this.#begin();
-    for (const { wants: _, ...definition } of KINDS) {
-      await this.#service!.subscriptions.create({
-        ...definition,
-        ackTimeoutMs: ACK_TIMEOUT_MS,
-        poolSize: 100,
-        maxRetries: 1000,
-      });
-    }
+    for (const kind of KINDS) await this.#create(kind, 'start');
+  }
+
+  async #create({ wants: _, ...definition }: (typeof KINDS)[number], from: StartFrom): Promise<void> {
+    const limits = { ackTimeoutMs: ACK_TIMEOUT_MS, poolSize: 100, maxRetries: 1000 };
+    await this.#service!.subscriptions.create({ ...definition, ...limits, from });
   }
 
   async do(one: Step): Promise<void> {
-    if (one.kind === 'append') await this.#append(one.events);
+    if (one.kind === 'append') await this.#append(one.appends);
+    else if (one.kind === 'delete') await this.#delete(one.stream, one.tombstone);
+    else if (one.kind === 'reset' || one.kind === 'recreate') await this.#startOver(one);
+    else if (one.kind === 'parked') await this.#showsParked(this.#withParked(one.which), one.limit);
+    else if (one.kind === 'replay') await this.#replay(this.#withParked(one.which), one.picks);
+    else if (one.kind === 'drop') await this.#drop(this.#withParked(one.which), one.picks);
     else if (one.kind === 'join') this.#join(this.#watched[one.subscription]!, one.window);
     else if (one.kind === 'leave') this.#leave(one.which);
     else if (one.kind === 'ack') this.#ack(one.which, one.count, one.newestFirst);
@@ -230,26 +87,23 @@ class SubscriptionRun {
   async finish(): Promise<void> {
     for (const watched of this.#watched) {
       await this.#service!.subscriptions.resume(watched.kind.name);
-      if (!watched.members.some((member) => !member.gone)) this.#join(watched, 5);
     }
     const deadline = performance.now() + END_MS;
     for (let quiet = 0; quiet < 5; ) {
+      // The last one may go here too, for what it did not answer before.
+      for (const watched of this.#watched) if (watched.members.every((member) => member.gone)) this.#join(watched, 5);
       await this.#pass(400);
       const living = this.#watched.flatMap(({ members }) => members.filter((member) => !member.gone));
       const held = living.filter((member) => member.inHand.length > 0);
       for (const member of held) this.#ackOf(member, 5, false);
       expect(this.#faults).toEqual([]);
-      const missing = this.#watched.flatMap((watched) => this.#missing(watched));
+      const missing = this.#watched.flatMap((watched) => watched.missing(this.#all));
       quiet = held.length === 0 && missing.length === 0 ? quiet + 1 : 0;
       if (performance.now() > deadline) expect(missing, 'what never came').toEqual([]);
       expect(performance.now(), 'it never comes to rest').toBeLessThan(deadline + END_MS);
     }
     this.#checkpointsHold();
-  }
-
-  #missing({ kind, over }: Watched): string[] {
-    const missing = this.#all.filter((one) => kind.wants(one) && !over.has(one.position));
-    return missing.map(({ position }) => `${position} to ${kind.name}`);
+    for (const watched of this.#watched) await this.#showsParked(watched, 1000);
   }
 
   async end(): Promise<void> {
@@ -283,14 +137,101 @@ class SubscriptionRun {
     } else this.#engine = (await this.#test.reopen?.()) ?? this.#engine;
     for (const watched of this.#watched) watched.overNow.clear();
     await this.#begin();
+    for (const watched of this.#watched) {
+      watched.reborn(await this.#listParked(watched, 1000), how === 'restart');
+    }
   }
 
-  async #append(events: readonly { stream: string; type: string; tags: string[]; n: number }[]): Promise<void> {
+  async #append(appends: readonly (readonly Written[])[]): Promise<void> {
     const before = this.#all.length;
-    await Promise.all(
-      events.map(({ stream, type, tags, n }) => append(this.#engine, stream, [{ type, tags, data: { n } }])),
+    const added = await Promise.all(
+      appends.map(async (written) => {
+        const writes = written.map(({ stream, events }) => ({
+          stream,
+          events: events.map(({ type, tags, n }) => ({ type, tags, data: { n } })),
+        }));
+        if (writes.some(({ stream }) => this.#buried.has(stream))) {
+          expect((await refusal(this.#engine.append({ writes }))).code).toBe('stream_tombstoned');
+          return 0;
+        }
+        await this.#engine.append({ writes });
+        return writes.reduce((sum, { events }) => sum + events.length, 0);
+      }),
     );
-    expect(this.#all.length).toBe(before + events.length);
+    expect(this.#all.length).toBe(added.reduce((sum, count) => sum + count, before));
+  }
+
+  /** Subscriptions do not mind: the events stay in the store. */
+  async #delete(stream: string, tombstone: boolean): Promise<void> {
+    const isThere = this.#all.some((one) => one.stream === stream) && !this.#buried.has(stream);
+    const deleting = this.#engine.write('deleteStream', { stream, tombstone });
+    if (!isThere) {
+      const code = this.#buried.has(stream) ? 'stream_tombstoned' : 'stream_not_found';
+      expect((await refusal(deleting)).code).toBe(code);
+      return;
+    }
+    await deleting;
+    if (tombstone) this.#buried.add(stream);
+  }
+
+  async #startOver({ kind, subscription, from }: Extract<Step, { kind: 'reset' | 'recreate' }>): Promise<void> {
+    const watched = this.#watched[subscription]!;
+    const { name } = watched.kind;
+    if (kind === 'reset') await this.#service!.subscriptions.reset(name, from);
+    else {
+      await this.#service!.subscriptions.delete(name);
+      await this.#create(watched.kind, from);
+    }
+    expect(
+      watched.members.every((member) => member.gone),
+      `${name}: keeps a consumer`,
+    ).toBe(true);
+    const begin = { start: 0, now: this.#all.length }[from as string] ?? (from as number);
+    watched.restarted(begin);
+    expect(this.#service!.subscriptions.get(name).checkpoint, `${name}: where it goes on`).toBe(begin - 1);
+  }
+
+  async #listParked({ kind: { name } }: Watched, limit: number): Promise<number[]> {
+    const positions: number[] = [];
+    for (let after: number | null = -1; after !== null; ) {
+      const page: Awaited<ReturnType<StoreSubscriptions['listParked']>> = await this.#service!.subscriptions.listParked(
+        name,
+        after,
+        limit,
+      );
+      for (const { event, reason } of page.items) {
+        expect(plain(event)).toEqual(plain(this.#all[event.position]!));
+        expect(reason).toBe('because');
+        positions.push(event.position);
+      }
+      after = page.next;
+    }
+    return positions;
+  }
+
+  async #showsParked(watched: Watched, limit: number): Promise<void> {
+    const { name } = watched.kind;
+    expect(await this.#listParked(watched, limit), `${name}: what is parked`).toEqual(sorted(watched.parked));
+    expect(this.#service!.subscriptions.get(name).parked, `${name}: how many are parked`).toBe(watched.parked.size);
+    watched.written();
+  }
+
+  /** Delivers parked events again: those that are not on their way already. */
+  async #replay(watched: Watched, picks: readonly number[] | null): Promise<void> {
+    const { positions, parked } = picked(watched, picks);
+    const due = parked.filter((position) => !watched.replaying.has(position));
+    // They may come before the answer.
+    for (const position of due) watched.replaying.add(position);
+    const { name } = watched.kind;
+    expect(await this.#service!.subscriptions.replayParked(name, positions), `${name}: replayed`).toBe(due.length);
+    watched.written();
+  }
+
+  async #drop(watched: Watched, picks: readonly number[] | null): Promise<void> {
+    const { positions, parked } = picked(watched, picks);
+    const { name } = watched.kind;
+    expect(await this.#service!.subscriptions.dropParked(name, positions), `${name}: dropped`).toBe(parked.length);
+    watched.dropped(parked);
   }
 
   #join(watched: Watched, window: number): void {
@@ -336,7 +277,7 @@ class SubscriptionRun {
   #ackOf(member: Member, count: number, newestFirst: boolean): void {
     for (let i = 0; i < count && !member.gone && member.inHand.length > 0; i++) {
       const given = newestFirst ? member.inHand.pop()! : member.inHand.shift()!;
-      this.#isOver(member, given.position);
+      this.#watchedOf(member).answered(given.position, 'ack');
       member.consumer!.ack(given.position);
     }
   }
@@ -346,14 +287,19 @@ class SubscriptionRun {
     const member = living[which % Math.max(living.length, 1)];
     if (member === undefined) return;
     const given = member.inHand.shift()!;
-    if (action !== 'retry') this.#isOver(member, given.position);
+    this.#watchedOf(member).answered(given.position, action);
     member.consumer!.nack(given.position, action, 'because');
   }
 
-  #isOver(member: Member, position: number): void {
-    const watched = this.#watched.find(({ members }) => members.includes(member))!;
-    watched.over.add(position);
-    watched.overNow.add(position);
+  /** One that has something parked, if there is any. */
+  #withParked(which: number): Watched {
+    const some = this.#watched.filter(({ parked }) => parked.size > 0);
+    const among = some.length > 0 ? some : this.#watched;
+    return among[which % among.length]!;
+  }
+
+  #watchedOf(member: Member): Watched {
+    return this.#watched.find(({ members }) => members.includes(member))!;
   }
 
   async #pass(ms: number): Promise<void> {
@@ -370,10 +316,22 @@ class SubscriptionRun {
 
   /** No checkpoint is beyond an event that is wanted and not over. */
   #checkpointsHold(): void {
-    for (const { kind, over } of this.#watched) {
-      const { checkpoint } = this.#service!.subscriptions.get(kind.name);
-      const open = this.#all.find((one) => kind.wants(one) && !over.has(one.position));
-      if (open !== undefined) expect(checkpoint, `${kind.name}: its checkpoint`).toBeLessThan(open.position);
+    for (const watched of this.#watched) {
+      const { name } = watched.kind;
+      const { checkpoint } = this.#service!.subscriptions.get(name);
+      const open = this.#all.find((one) => watched.wants(one) && !watched.over.has(one.position));
+      if (open !== undefined) expect(checkpoint, `${name}: its checkpoint`).toBeLessThan(open.position);
     }
   }
+}
+
+/** What a replay or a drop is asked for, and which of that is parked. */
+function picked(
+  { parked }: Watched,
+  picks: readonly number[] | null,
+): { positions: number[] | null; parked: number[] } {
+  const all = sorted(parked);
+  if (picks === null) return { positions: null, parked: all };
+  const positions = picks.map((pick) => (pick % 2 === 0 ? (all[(pick / 2) % Math.max(all.length, 1)] ?? pick) : pick));
+  return { positions, parked: all.filter((position) => positions.includes(position)) };
 }
