@@ -223,4 +223,22 @@ describe('a condition that takes long to look for', () => {
     test.reopen();
     expect(decided(test, request.condition.failIfEventsMatch, -1).ok).toBe(true);
   });
+
+  it('is begun anew when what was looked through has been taken back', () => {
+    using test = new TestWriter({ conditionEntries: 10 });
+    // More than the tail may hold: part of it is indexed within the commit that is taken back.
+    const events = (tag: string) => Array.from({ length: 1000 }, (_, i) => ({ type: 't', tags: [`${i % 2}`, tag] }));
+    const query = [{ tags: ['0', '1'] }];
+    const condition = { failIfEventsMatch: query, after: -1 };
+    const [last] = test.appends({ ...write('a', ['x']), condition });
+    const many = Array.from({ length: 20 }, (_, n) => test.appends(write(`s${n}`, events('before')))[0]!);
+    // It makes the commit fail after the condition was looked at.
+    const bad = { kind: 'append' as const, buffer: Buffer.alloc(8), start: 0 };
+    expect(() => test.writer.commit([...many, last!, bad])).toThrow();
+    expect(test.writer.lastPosition).toBe(-1);
+    const both = Array.from({ length: 1000 }, () => ({ type: 't', tags: ['0', '1'] }));
+    test.append('s', both);
+    test.reopen();
+    expect(errorOf(decided(test, query, -1))).toMatchObject({ code: 'append_condition_failed', position: 0 });
+  });
 });

@@ -236,6 +236,7 @@ export class StoreWriter {
     this.#earlier.newestIndexedMs = this.#meta.number('newestIdMs');
     this.#lastTimeUs = end.timeUs;
     this.#changes = this.#meta.changes;
+    this.#conditions.forget();
     this.#heads.load();
     this.#types.load();
     this.#tags.load();
