@@ -5,7 +5,7 @@ import type { UuidV7 } from '../lib/uuid.ts';
 import type { AppendRequest, AppendResult } from '../store/append.ts';
 import type { CommitListener, Engine } from '../store/engine.ts';
 import type { ReadName, ReadOperations, WriteName, WriteOperations } from '../store/operations.ts';
-import type { Page, ReadRequest } from '../store/reads.ts';
+import type { Page } from '../store/reads.ts';
 import { aborted } from './aborted.ts';
 import { RETRY_TOTAL_MS } from './backoff.ts';
 import { CommittedFeed } from './committed-feed.ts';
@@ -84,7 +84,7 @@ export class ThreadEngine implements Engine {
           ...FILL_PAGE,
           form: 'frames',
         } as const;
-        return this.#readPage(request);
+        return this.#reads.read('readEvents', request) as Promise<Page>;
       },
       settle: (batch, answer) => this.#queue.inFlight.settle(batch, answer),
       onFault: (error) =>
@@ -173,10 +173,6 @@ export class ThreadEngine implements Engine {
     void aborted(deadline).then(this.#hurry.resolve);
     this.#closing ??= this.#close();
     return this.#closing;
-  }
-
-  #readPage(request: ReadRequest): Promise<Page> {
-    return this.#reads.read('readEvents', request) as Promise<Page>;
   }
 
   async #close(): Promise<void> {
