@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { CLOSE_REASONS, ERRORS, PlexusError } from './errors.ts';
+import { CLOSE_REASONS } from './close-reasons.ts';
+import { ERRORS, PlexusError } from './errors.ts';
 
 describe('the error table', () => {
   it('fills the placeholders of a message with the details', () => {

@@ -1,11 +1,13 @@
 export * from './bytes.ts';
 export * from './client-decoder.ts';
+export * from './close-reasons.ts';
 export type { DecoderOptions } from './decoder.ts';
 export * from './encode-client.ts';
 export * from './encode-common.ts';
 export * from './encode-server.ts';
 export { publishSize, writeAck, writeAckReason, writePublish, writePublishHeader } from './encoder.ts';
 export * from './errors.ts';
+export * from './interest-stamps.ts';
 export * from './packet-error.ts';
 export * from './packets.ts';
 export { decodePublishProperties, encodePublishProperties } from './properties.ts';

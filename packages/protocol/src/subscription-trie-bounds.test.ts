@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SubscriptionTrie, TrieEntry, type TrieNode } from './subscription-trie.ts';
+import { SubscriptionTrie, TrieEntry, TrieNode } from './subscription-trie.ts';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
@@ -36,7 +36,8 @@ function allNodes(trie: SubscriptionTrie<TrieEntry>): TrieNode[] {
   const add = (node: TrieNode | null): void => {
     if (node === null) return;
     nodes.push(node);
-    for (const child of node.children?.values() ?? []) add(child);
+    const { children } = node;
+    for (const child of children instanceof TrieNode ? [children] : (children?.values() ?? [])) add(child);
     add(node.plus);
   };
   add(root);

@@ -12,7 +12,8 @@ export class TrieEntry {
 export class TrieNode {
   readonly parent: TrieNode | null;
   readonly level: string;
-  children: Map<string, TrieNode> | null = null;
+  /** The children for literal levels: none, the one there is (most nodes of deep filters have one, and a map is ten times as large), or a map. */
+  children: TrieNode | Map<string, TrieNode> | null = null;
   /** The child for `+`. */
   plus: TrieNode | null = null;
   /** The child for `#`; it has no children. */
@@ -48,10 +49,11 @@ export class SubscriptionTrie<E extends TrieEntry> {
   add(filter: string, entry: E): void {
     let node = this.#root;
     for (const level of filter.split('/')) node = childOf(node, level);
-    node.entries ??= [];
     entry.node = node;
-    entry.slot = node.entries.length;
-    node.entries.push(entry);
+    entry.slot = node.entries?.length ?? 0;
+    // An array that is pushed to while empty makes room for 17: most filters have one entry.
+    if (node.entries === null) node.entries = [entry];
+    else node.entries.push(entry);
     this.#size++;
   }
 
@@ -93,8 +95,8 @@ function walk(
     visitAll(node, visit);
     return;
   }
-  const child = node.children?.get(levels[depth]!);
-  if (child !== undefined) walk(child, levels, depth + 1, wildcardsFrom, visit);
+  const child = literalChild(node, levels[depth]!);
+  if (child !== null) walk(child, levels, depth + 1, wildcardsFrom, visit);
   if (depth >= wildcardsFrom && node.plus !== null) walk(node.plus, levels, depth + 1, wildcardsFrom, visit);
 }
 
@@ -113,12 +115,25 @@ function childOf(node: TrieNode, level: string): TrieNode {
     node.hash ??= new TrieNode(node, level);
     return node.hash;
   }
-  node.children ??= new Map();
-  let child = node.children.get(level);
-  if (child === undefined) {
-    child = new TrieNode(node, level);
-    node.children.set(level, child);
-  }
+  return literalChild(node, level) ?? addLiteralChild(node, level);
+}
+
+function literalChild({ children }: TrieNode, level: string): TrieNode | null {
+  if (children === null) return null;
+  if (children instanceof TrieNode) return children.level === level ? children : null;
+  return children.get(level) ?? null;
+}
+
+function addLiteralChild(node: TrieNode, level: string): TrieNode {
+  const child = new TrieNode(node, level);
+  const { children } = node;
+  if (children === null) node.children = child;
+  else if (children instanceof TrieNode) {
+    node.children = new Map([
+      [children.level, children],
+      [level, child],
+    ]);
+  } else children.set(level, child);
   return child;
 }
 
@@ -126,9 +141,9 @@ function prune(node: TrieNode): void {
   for (let parent = node.parent; parent !== null && node.empty; node = parent, parent = node.parent) {
     if (parent.plus === node) parent.plus = null;
     else if (parent.hash === node) parent.hash = null;
-    else {
-      parent.children!.delete(node.level);
-      if (parent.children!.size === 0) parent.children = null;
-    }
+    else if (parent.children instanceof Map) {
+      parent.children.delete(node.level);
+      if (parent.children.size === 0) parent.children = null;
+    } else parent.children = null;
   }
 }
