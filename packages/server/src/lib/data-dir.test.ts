@@ -36,14 +36,13 @@ const info = (nodeId: string): NodeInfo => ({
 });
 
 describe('data directory', () => {
-  it('is made for its owner alone, and keeps its node id', () => {
+  it('is made for its owner alone, and may be opened again', () => {
     const first = DataDir.open(path);
     expect(statSync(path).mode & 0o777).toBe(0o700);
-    expect(first.nodeId).toMatch(/^[0-9a-f]{32}$/);
     first.close();
     first.close();
     using second = DataDir.open(path);
-    expect(second.nodeId).toBe(first.nodeId);
+    expect(second.path).toBe(first.path);
   });
 
   it('is refused while it is open, in this process too', () => {
@@ -58,14 +57,14 @@ describe('data directory', () => {
     await new Promise((resolve) => child.once('exit', resolve));
     writeFileSync(join(path, 'lock'), JSON.stringify({ pid: child.pid, startedAt: null }));
     using dir = DataDir.open(path);
-    expect(dir.nodeId).not.toBe('');
+    expect(existsSync(join(dir.path, 'lock'))).toBe(true);
   });
 
   it.runIf(existsSync('/proc/self/stat'))('is taken when the pid belongs to another process by now', () => {
     DataDir.open(path).close();
     writeFileSync(join(path, 'lock'), JSON.stringify({ pid: process.pid, startedAt: 'earlier boot/1' }));
     using dir = DataDir.open(path);
-    expect(dir.nodeId).not.toBe('');
+    expect(existsSync(join(dir.path, 'lock'))).toBe(true);
   });
 
   it('is taken when the lock file is rubbish', () => {
@@ -76,21 +75,18 @@ describe('data directory', () => {
     }
   });
 
-  it('leaves nothing but the node id behind', () => {
+  it('leaves nothing behind', () => {
     writeFileSync(join(parent, 'file'), '');
     const dir = DataDir.open(path);
-    dir.writeNodeInfo(info(dir.nodeId));
-    expect(JSON.parse(readFileSync(join(path, 'node.json'), 'utf8'))).toEqual(info(dir.nodeId));
+    dir.writeNodeInfo(info('f00d'));
+    expect(JSON.parse(readFileSync(join(path, 'node.json'), 'utf8'))).toEqual(info('f00d'));
     dir.close();
-    expect(readdirSync(path)).toEqual(['node-id']);
+    expect(readdirSync(path)).toEqual([]);
   });
 
-  it('that cannot be one says so, and a failed open leaves no lock', () => {
+  it('that cannot be one says so', () => {
     writeFileSync(join(parent, 'file'), '');
     expect(codeOf(() => DataDir.open(join(parent, 'file')))).toBe('data_dir_unusable');
-    DataDir.open(path).close();
-    writeFileSync(join(path, 'node-id'), 'x');
-    expect(codeOf(() => DataDir.open(path))).toBe('data_dir_unusable');
-    expect(existsSync(join(path, 'lock'))).toBe(false);
+    expect(existsSync(join(parent, 'file', 'lock'))).toBe(false);
   });
 });

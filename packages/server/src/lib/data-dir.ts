@@ -1,11 +1,10 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { PlexusError } from '@plexus/protocol';
-import { createWhole, OwnerLock } from './owner-lock.ts';
+import { OwnerLock } from './owner-lock.ts';
 import { randomId } from './random.ts';
 
 const LOCK_FILE = 'lock';
-const NODE_ID_FILE = 'node-id';
 const NODE_INFO_FILE = 'node.json';
 
 /** What a running node says about itself in `DATA_DIR/node.json`. Ports are the real ones; null is off. */
@@ -26,33 +25,15 @@ function lock(dataDir: string): OwnerLock {
   throw new PlexusError('data_dir_locked', { dataDir, pid: lock.pid });
 }
 
-function nodeIdIn(dataDir: string): string {
-  const path = join(dataDir, NODE_ID_FILE);
-  createWhole(path, `${randomId(16)}\n`);
-  const nodeId = readFileSync(path, 'utf8').trim();
-  if (!/^[0-9a-f]{32}$/.test(nodeId)) {
-    throw new PlexusError('data_dir_unusable', { dataDir, reason: `${NODE_ID_FILE} does not hold a node id` });
-  }
-  return nodeId;
-}
-
 /** A node's directory, locked while it is open. Only its owner can read it (mode 0700). */
 export class DataDir implements Disposable {
   readonly path: string;
-  /** 128 random bits in hexadecimal, made once per directory. */
-  readonly nodeId: string;
   readonly #lock: OwnerLock;
   #closed = false;
 
   private constructor(path: string) {
     this.path = path;
     this.#lock = lock(path);
-    try {
-      this.nodeId = nodeIdIn(path);
-    } catch (error) {
-      this.close();
-      throw error;
-    }
     // One that was killed could not remove it.
     rmSync(join(path, NODE_INFO_FILE), { force: true });
   }

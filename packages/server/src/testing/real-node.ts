@@ -17,7 +17,7 @@ export interface RealNode extends AsyncDisposable {
 export async function realNode(flags: Readonly<Record<string, string>> = {}): Promise<RealNode> {
   const dataDir = mkdtempSync(join(tmpdir(), 'plexus-node-'));
   const config = loadConfig({
-    flags: { mqttPort: '0', httpPort: '0', dataDir, ...flags },
+    flags: { mqttPort: '0', httpPort: '0', peerPort: '0', dataDir, ...flags },
     env: {},
     readFile: () => '',
   });

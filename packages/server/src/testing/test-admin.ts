@@ -36,8 +36,17 @@ export const TEST_ADMIN_CONFIG = {
   maxTopicLevels: 10,
 };
 
-/** The HTTP side of a node that has stores and else nothing. @param faults what it logs as errors */
-export function testAdmin(stores: Stores, faults: object[] = [], clock: Clock = systemClock): Promise<Admin> {
+/**
+ * The HTTP side of a node that has stores and else nothing.
+ * @param faults what it logs as errors
+ * @param more what it has all the same
+ */
+export function testAdmin(
+  stores: Stores,
+  faults: object[] = [],
+  clock: Clock = systemClock,
+  more: Partial<AdminPorts> = {},
+): Promise<Admin> {
   const ports: AdminPorts = {
     node: {
       describe: () => ({
@@ -59,8 +68,10 @@ export function testAdmin(stores: Stores, faults: object[] = [], clock: Clock = 
     stats: { snapshot: () => NOTHING },
     readiness: { unmet: () => [] },
     stores,
+    localInterest: { match: () => ({ subscribed: false, shares: [] }) },
     clock,
     log: { error: (details) => faults.push(details) },
+    ...more,
   };
   return createAdmin(ports, TEST_ADMIN_CONFIG);
 }

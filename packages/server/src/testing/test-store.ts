@@ -6,7 +6,7 @@ import type { StoredEvent } from '../store/event.ts';
 import type { ReadName, ReadOperations, WriteName, WriteOperations } from '../store/operations.ts';
 import { decodePage } from '../store/page.ts';
 import type { Page, ReadRequest } from '../store/reads.ts';
-import type { Store, StoreStatus, StoreSubscriptions, Stores } from '../store/store.ts';
+import type { LocalStore, LocalSubscriptions, StoreStatus, Stores } from '../store/store.ts';
 import type { CatchUpOptions } from '../store/subscription.ts';
 import { StoreSubscriptionService } from '../store/subscriptions/service.ts';
 import { MemoryEngine } from '../store/testing/memory-engine.ts';
@@ -22,7 +22,7 @@ const PAGE: ReadRequest = {
 };
 
 /** A store in memory, for tests of what is in front of stores: nothing is fast here, and everything is short. */
-export class TestStore implements Store {
+export class TestStore implements LocalStore {
   readonly name: string;
   readonly realm: string;
   readonly engine: MemoryEngine;
@@ -49,12 +49,16 @@ export class TestStore implements Store {
     });
   }
 
-  get subscriptions(): StoreSubscriptions {
+  get subscriptions(): LocalSubscriptions {
     return this.service.subscriptions;
   }
 
   get lastPosition(): number {
     return this.engine.lastPosition;
+  }
+
+  async latest(): Promise<number> {
+    return this.lastPosition;
   }
 
   get catchUpWarnings(): number {
@@ -118,7 +122,7 @@ export class TestStore implements Store {
   }
 }
 
-export function testStores(...stores: Store[]): Stores {
+export function testStores(...stores: LocalStore[]): Stores {
   return {
     list: () => stores,
     get(name, realm) {

@@ -1,0 +1,169 @@
+import { PlexusError } from '@plexus/protocol';
+import type { Authenticator } from '../broker/ports.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { type Config, loadConfig } from '../config.ts';
+import { FakeClock } from '../lib/fake-clock.ts';
+import { createLogger } from '../lib/log.ts';
+import { Turn } from '../lib/turn.ts';
+import { Messaging } from '../node/messaging.ts';
+import { makePeering, type Peering } from '../node/peering.ts';
+import type { Stores } from '../store/store.ts';
+import { MemoryHub, type MemoryNetwork } from './memory-network.ts';
+import type { ConnectOptions } from './packets.ts';
+import { type Host, TestClient, type TestClientOptions } from './test-client.ts';
+
+const MAX_ROUNDS = 100_000;
+const STEP_MS = 50;
+const SECRET = 'q2-Fv8mW1xT6yB0sN4kD7hJ3pLzRcGuE9aVoXiKtYnM';
+/** Settles that find nothing to do before nothing is to be done: promises resolve in between. */
+const QUIET_ROUNDS = 5;
+
+const NO_STORES: Stores = {
+  list: () => [],
+  get: (store) => {
+    throw new PlexusError('store_not_found', { store });
+  },
+};
+
+/** The user name is the realm. */
+const BY_NAME: Authenticator = { authenticate: (username) => ({ realm: username ?? 'default', username }) };
+
+/** One node of the cluster under test: everything but sockets, HTTP and stores. */
+export class TestNode implements Host {
+  readonly nodeId: string;
+  readonly messaging: Messaging;
+  readonly cluster: Cluster;
+  readonly peering: Peering;
+  readonly #network: MemoryNetwork;
+  readonly #clock: FakeClock;
+  readonly #clients: TestClient[] = [];
+
+  constructor(world: TestCluster, nodeId: string, incarnation: number, overrides: Partial<Config>) {
+    const { clock, turn } = world;
+    const config: Config = { ...DEFAULTS, cluster: 'test', ...overrides };
+    const log = createLogger({ level: 'error', destination: { write: (line) => void world.faults.push(line) } });
+    this.nodeId = nodeId;
+    this.#clock = clock;
+    this.#network = world.hub.node(nodeId);
+    const parts = { config, network: this.#network, incarnation, secrets: [SECRET], clock, turn, log };
+    this.peering = makePeering({ ...parts, random: world.random });
+    this.cluster = this.peering.cluster!;
+    this.messaging = new Messaging({
+      options: config,
+      clock,
+      turn,
+      authenticator: BY_NAME,
+      newClientId: () => 'assigned',
+      log,
+      cluster: this.cluster,
+      stores: NO_STORES,
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.peering.pool.start();
+    this.cluster.start();
+    this.messaging.start();
+  }
+
+  /** A client that is connected. */
+  client(id: string, options: TestClientOptions & ConnectOptions = {}): TestClient {
+    const { version, address, autoAck, ...connect } = options;
+    const client = new TestClient(this, id, {
+      ...(version !== undefined && { version }),
+      ...(address !== undefined && { address }),
+      ...(autoAck !== undefined && { autoAck }),
+    }).connect(connect);
+    if (client.connackReason !== 0) throw new Error(`${id} was refused: ${client.connackReason}`);
+    return client;
+  }
+
+  accept(client: TestClient): void {
+    const handler = this.messaging.broker.accept(client.transport, 'memory');
+    if (handler === null) throw new Error('refused');
+    client.transport.attach(handler);
+    this.#clients.push(client);
+  }
+
+  settle(): void {
+    for (let quiet = 0, rounds = 0; quiet < QUIET_ROUNDS; rounds++) {
+      if (rounds > MAX_ROUNDS) throw new Error('the node never settles');
+      quiet = this.step() ? 0 : quiet + 1;
+      this.#clock.advance(0);
+    }
+  }
+
+  step(): boolean {
+    let busy = false;
+    for (const client of this.#clients) busy = client.transport.step() || busy;
+    return busy;
+  }
+
+  /** As kill -9: nothing is said. */
+  kill(): void {
+    this.messaging.stop();
+    this.cluster.stop();
+    this.#network.stop();
+  }
+}
+
+const DEFAULTS = loadConfig({ flags: {}, env: {}, readFile: () => '' });
+
+/** Nodes of one cluster with their real parts, on one virtual clock and an in-memory network. */
+export class TestCluster {
+  readonly clock = new FakeClock();
+  readonly hub = new MemoryHub((run) => this.clock.setImmediate(run));
+  readonly turn = new Turn((run) => this.clock.setImmediate(run));
+  readonly nodes: TestNode[] = [];
+  readonly faults: string[] = [];
+  #seed = 1;
+
+  /** Park and Miller's: the same in every run. */
+  readonly random = (): number => {
+    this.#seed = (this.#seed * 48_271) % 0x7fff_ffff;
+    return this.#seed / 0x7fff_ffff;
+  };
+
+  /** Fully linked. */
+  static async of(count: number, overrides: Partial<Config> = {}): Promise<TestCluster> {
+    const world = new TestCluster();
+    for (let i = 0; i < count; i++) await world.add(overrides);
+    await world.settle();
+    return world;
+  }
+
+  async add(overrides: Partial<Config> = {}): Promise<TestNode> {
+    const number = this.nodes.length;
+    const node = new TestNode(this, `node-${number}`, this.clock.wallMs() + number, overrides);
+    this.nodes.push(node);
+    await node.start();
+    for (const other of this.nodes.slice(0, -1)) this.#introduce(node, other);
+    await this.settle();
+    return node;
+  }
+
+  /** Until nothing happens any more. Time stands still. */
+  async settle(): Promise<void> {
+    for (let quiet = 0, rounds = 0; quiet < QUIET_ROUNDS; rounds++) {
+      if (rounds > MAX_ROUNDS) throw new Error('the cluster never settles');
+      let busy = false;
+      for (const node of this.nodes) busy = node.step() || busy;
+      this.clock.advance(0);
+      await new Promise((resolve) => setImmediate(resolve));
+      quiet = busy ? 0 : quiet + 1;
+      const fault = this.faults.shift();
+      if (fault !== undefined) throw new Error(fault);
+    }
+  }
+
+  async advance(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= STEP_MS) {
+      this.clock.advance(Math.min(left, STEP_MS));
+      await this.settle();
+    }
+  }
+
+  #introduce(node: TestNode, other: TestNode): void {
+    node.peering.pool.keep('cluster', { peerId: other.nodeId, addresses: [`/memory/${other.nodeId}`] });
+  }
+}
