@@ -1,3 +1,4 @@
+export { NEW_SECRET_BYTES, newSecret } from './cluster/secret.ts';
 export { loadConfig } from './config/load.ts';
 export { envOf, flagOf } from './config/option.ts';
 export { type Config, OPTIONS, type OptionKey } from './config.ts';

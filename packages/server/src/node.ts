@@ -1,36 +1,40 @@
+import { readFileSync } from 'node:fs';
 import packageJson from '../package.json' with { type: 'json' };
 import { brokerPorts } from './admin/broker-ports.ts';
 import type { AdminPorts } from './admin/ports.ts';
 import { createAdmin, type HttpServing } from './admin/server.ts';
 import { DEFAULT_REALM, Users } from './auth/users.ts';
-import { Broker, SWEEP_MS } from './broker/broker.ts';
-import { BrokerCounters } from './broker/counters.ts';
+import type { Broker } from './broker/broker.ts';
+import { PeerListener } from './broker/listeners/peer.ts';
 import { TcpListener } from './broker/listeners/tcp.ts';
 import { TlsListener } from './broker/listeners/tls.ts';
 import { TlsCredentials } from './broker/listeners/tls-credentials.ts';
 import type { TlsServing } from './broker/listeners/tls-door.ts';
-import { LocalDelivery } from './broker/local-delivery.ts';
-import { MemoryRetainedStore } from './broker/memory-retained-store.ts';
-import { MemorySessionStore } from './broker/memory-session-store.ts';
 import { SysTopics } from './broker/sys-topics.ts';
 import type { Listener } from './broker/transport.ts';
+import type { Cluster } from './cluster/cluster.ts';
+import { configuredSecrets } from './cluster/configured-secrets.ts';
 import type { Config } from './config.ts';
+import { ClusterStores } from './gateway/cluster-stores.ts';
 import { LocalWorkerRegistry } from './gateway/local-worker-registry.ts';
 import { NodeStores } from './gateway/stores.ts';
+import type { WorkerRegistry } from './gateway/worker-registry.ts';
 import { type Clock, systemClock, type Timer } from './lib/clock.ts';
 import { DataDir, type NodeInfo } from './lib/data-dir.ts';
+import { nextIncarnation } from './lib/incarnation.ts';
 import { Lifecycle, type LifecyclePart } from './lib/lifecycle.ts';
-import { type Logger, rateLimited } from './lib/log.ts';
+import type { Logger } from './lib/log.ts';
 import { randomFraction, randomId } from './lib/random.ts';
 import { Turn } from './lib/turn.ts';
-import { Router } from './router/router.ts';
+import { clusterView, peersView } from './node/cluster-views.ts';
+import { Messaging } from './node/messaging.ts';
+import { addPeering, makeNetwork, makePeering, type Peering } from './node/peering.ts';
+import { loadIdentity } from './peer/identity.ts';
 import { StoreTopics } from './router/store-topics.ts';
 import type { Stores } from './store/store.ts';
 
 /** Connections that the system holds for us to accept: more than any burst that the rate limit lets through at once. */
 const LISTEN_BACKLOG = 4096;
-/** How often a drain looks whether the last connection is gone. */
-const DRAIN_POLL_MS = 20;
 /** WebSocket messages may be this much larger than the largest packet: several packets may be joined in one. */
 const WEB_SOCKET_ROOM_BYTES = 1024 * 1024;
 /** HTTP connections beside the WebSockets of clients. */
@@ -56,9 +60,10 @@ export interface PlexusNode {
 export async function startNode(config: Config, { log }: { log: Logger }): Promise<PlexusNode> {
   // Before anything is taken or listens.
   const credentials = openCredentials(config);
+  const secrets = configuredSecrets(config, (path) => readFileSync(path, 'utf8'));
   const dataDir = DataDir.open(config.dataDir);
   try {
-    const node = await build(config, credentials, dataDir, log);
+    const node = await build(config, credentials, secrets, dataDir, log);
     await node.lifecycle.start();
     return {
       info: node.info,
@@ -81,16 +86,37 @@ interface Built {
 async function build(
   config: Config,
   credentials: TlsCredentials | null,
+  secrets: readonly string[] | null,
   dataDir: DataDir,
   log: Logger,
 ): Promise<Built> {
   const clock = systemClock;
-  const stores = makeStores(config, dataDir, log);
-  const broker = makeBroker(config, stores, log);
+  const turn = new Turn((run) => clock.setImmediate(run));
+  const identity = loadIdentity(dataDir.path);
+  const nodeId = identity.peerId;
+  const incarnation = nextIncarnation(dataDir.path, clock.wallMs());
+  const network = makeNetwork(config, identity, log);
+  const peering = makePeering({ config, network, incarnation, secrets, clock, turn, random: randomFraction, log });
+  const { cluster } = peering;
+  const localStores = makeStores(config, dataDir, nodeId, cluster?.groups ?? new LocalWorkerRegistry(), log);
+  const clusterStores = cluster === null ? null : makeClusterStores(nodeId, localStores, peering, cluster, log);
+  const stores = clusterStores ?? localStores;
+  const messaging = new Messaging({
+    options: config,
+    clock,
+    turn,
+    authenticator: new Users(config.users, config.allowAnonymous),
+    newClientId: () => `plexus-${randomId(10)}`,
+    log,
+    cluster,
+    stores,
+  });
+  const { broker } = messaging;
+  for (const name of [DEFAULT_REALM, ...config.users.map((user) => user.realm)]) broker.realms.get(name);
   const storeTopics = new StoreTopics(broker.context);
   const tls = credentials === null ? null : tlsServing(config, credentials, broker);
   const info: NodeInfo = {
-    nodeId: dataDir.nodeId,
+    nodeId,
     pid: process.pid,
     version: packageJson.version,
     mqttPort: null,
@@ -100,13 +126,30 @@ async function build(
     peerAddresses: [],
   };
   const readiness = new NodeReadiness();
-  const ports = { ...brokerPorts(broker), node: description(info, clock), readiness, stores, clock, log };
+  const ports = {
+    ...brokerPorts(broker),
+    node: description(info, clock),
+    readiness,
+    stores,
+    ...(clusterStores !== null && { clusterStores }),
+    peers: peersView(peering.pool),
+    ...(cluster !== null && config.cluster !== null && { cluster: clusterView(config.cluster, cluster) }),
+    clock,
+    log,
+  };
   const admin = await createAdmin(ports, config, httpServing(config, tls, broker));
 
   const lifecycle = new Lifecycle(clock, (part, error) => log.error({ err: error, part }, 'fault while stopping'));
   lifecycle.add('data directory', { stop: () => dataDir.close() });
-  lifecycle.add('stores', stores);
-  lifecycle.add('broker', brokerPart(broker, clock, config.sysIntervalS));
+  addPeering(lifecycle, network, peering, (port) => {
+    info.peerPort = port;
+    info.peerAddresses = network.addresses.map((address) => `${address}/p2p/${nodeId}`);
+  });
+  lifecycle.add('stores', localStores);
+  if (cluster !== null) lifecycle.add('cluster', cluster);
+  if (clusterStores !== null) lifecycle.add('stores of the cluster', clusterStores);
+  lifecycle.add('messages', messaging);
+  lifecycle.add('$SYS', sysPart(broker, clock, config.sysIntervalS));
   lifecycle.add('store topics', { start: () => storeTopics.start(), stop: () => storeTopics.stop() });
   lifecycle.add('http', {
     start: async () => {
@@ -120,6 +163,10 @@ async function build(
   lifecycle.add(
     'mqtt over tcp',
     listenerPart(tcp, (port) => (info.mqttPort = port)),
+  );
+  lifecycle.add(
+    'mqtt over peers',
+    listenerPart(new PeerListener(network, broker.accept), () => {}),
   );
   if (tls !== null && config.mqttsPort !== null) {
     const listener = new TlsListener({ ...bind, port: config.mqttsPort }, tls, broker.acceptAdmitted);
@@ -195,66 +242,55 @@ function description(info: NodeInfo, clock: Clock): AdminPorts['node'] {
   return { describe: () => ({ ...info, startedAt, uptimeS: (clock.wallMs() - startedAtMs) / 1000 }) };
 }
 
-function brokerPart(broker: Broker, clock: Clock, sysIntervalS: number): LifecyclePart {
-  const timers: Timer[] = [];
+function sysPart(broker: Broker, clock: Clock, intervalS: number): LifecyclePart {
   const sysTopics = new SysTopics(broker, packageJson.version);
+  let timer: Timer | null = null;
   return {
     start: () => {
-      timers.push(clock.setInterval(() => broker.sweep(), SWEEP_MS));
-      if (sysIntervalS === 0) return;
+      if (intervalS === 0) return;
       sysTopics.publish();
-      timers.push(clock.setInterval(() => sysTopics.publish(), sysIntervalS * 1000));
+      timer = clock.setInterval(() => sysTopics.publish(), intervalS * 1000);
     },
-    drain: async (deadline) => {
-      broker.drain();
-      while (broker.connections > 0 && !deadline.aborted) {
-        await new Promise<void>((resolve) => clock.setTimeout(resolve, DRAIN_POLL_MS));
-      }
-    },
-    stop: () => {
-      for (const timer of timers) timer.cancel();
-      broker.stop();
-      broker.context.limitedLog.stop();
-    },
+    stop: () => timer?.cancel(),
   };
 }
 
-function makeStores(config: Config, dataDir: DataDir, log: Logger): NodeStores {
+function makeStores(
+  config: Config,
+  dataDir: DataDir,
+  nodeId: string,
+  registry: WorkerRegistry,
+  log: Logger,
+): NodeStores {
   return new NodeStores({
     stores: config.stores,
     dataDir: dataDir.path,
-    nodeId: dataDir.nodeId,
+    nodeId,
     threads: config.storeThreads,
     queueBytes: config.storeQueueBytes,
-    registry: new LocalWorkerRegistry(),
+    registry,
     clock: systemClock,
     random: randomFraction,
     log,
   });
 }
 
-function makeBroker(config: Config, stores: Stores, log: Logger): Broker {
-  const clock = systemClock;
-  const counters = new BrokerCounters();
-  const queuedBytes = { total: 0 };
-  const retained = new MemoryRetainedStore(config);
-  const broker = new Broker(
-    {
-      options: config,
-      clock,
-      turn: new Turn((run) => clock.setImmediate(run)),
-      authenticator: new Users(config.users, config.allowAnonymous),
-      retained,
-      sessions: new MemorySessionStore(() => clock.wallMs()),
-      stores,
-      counters,
-      queuedBytes,
-      newClientId: () => `plexus-${randomId(10)}`,
-      log,
-      limitedLog: rateLimited(log, clock),
-    },
-    new Router(new LocalDelivery(config, queuedBytes), retained, counters),
-  );
-  for (const name of [DEFAULT_REALM, ...config.users.map((user) => user.realm)]) broker.realms.get(name);
-  return broker;
+function makeClusterStores(
+  nodeId: string,
+  local: NodeStores,
+  { pool }: Peering,
+  cluster: Cluster,
+  log: Logger,
+): ClusterStores {
+  return new ClusterStores({
+    nodeId,
+    local,
+    registry: cluster.groups,
+    pool,
+    gatekeeper: cluster.gatekeeper,
+    target: (id) => cluster.target(id),
+    clock: systemClock,
+    random: randomFraction,
+    log,
+  });
 }

@@ -12,7 +12,7 @@ import type { ClientRegistry } from './client-registry.ts';
 import { type Capabilities, type ClientWill, ConnectedClient } from './connected-client.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
-import type { AuthResult, Identity } from './ports.ts';
+import type { AuthResult, ClientDirectory, Identity } from './ports.ts';
 import type { Realms } from './realm.ts';
 import { NEVER_S, type Sessions } from './sessions.ts';
 
@@ -27,12 +27,20 @@ export class Admission {
   readonly #realms: Realms;
   readonly #sessions: Sessions;
   readonly #registry: ClientRegistry;
+  readonly #directory: ClientDirectory | null;
 
-  constructor(context: BrokerContext, realms: Realms, sessions: Sessions, registry: ClientRegistry) {
+  constructor(
+    context: BrokerContext,
+    realms: Realms,
+    sessions: Sessions,
+    registry: ClientRegistry,
+    directory: ClientDirectory | null,
+  ) {
     this.#context = context;
     this.#realms = realms;
     this.#sessions = sessions;
     this.#registry = registry;
+    this.#directory = directory;
   }
 
   admit(connection: Connection, packet: ConnectPacket): void {
@@ -117,6 +125,7 @@ export class Admission {
     connection.welcome(client);
     this.#context.counters.connects++;
     this.#registry.connected(client);
+    this.#directory?.connected(realm.name, clientId);
     connection.send(connack(present));
     session.attach(client.subscriber);
   }

@@ -17,7 +17,7 @@ import { FeedScheduler } from './feed-scheduler.ts';
 import { FlowControl } from './flow-control.ts';
 import { IncompletePackets } from './incomplete-packets.ts';
 import type { BrokerOptions } from './options.ts';
-import type { Authenticator, MessageRouter } from './ports.ts';
+import type { Authenticator, ClientDirectory, InterestSink, MessageRouter } from './ports.ts';
 import { Realms } from './realm.ts';
 import type { RetainedStore } from './retained-store.ts';
 import type { SessionStore } from './session-store.ts';
@@ -47,6 +47,10 @@ export interface BrokerParts {
   readonly counters: BrokerCounters;
   /** Shared with local delivery. */
   readonly queuedBytes: ByteAccount;
+  /** Default: nobody needs to hear. */
+  readonly interest?: InterestSink;
+  /** Default: this node is alone. */
+  readonly directory?: ClientDirectory;
   newClientId(): string;
   readonly log: Logger;
   readonly limitedLog: RateLimitedLog;
@@ -66,6 +70,7 @@ export class Broker implements ConnectionOwner, Doorkeeper {
   readonly #handshakes = new TurnoverMap<number, Connection>();
   readonly #wills: Wills;
   readonly #limiter: AddressLimiter;
+  readonly #directory: ClientDirectory | null;
   /** For connections whose realm is not known yet; they publish nothing, so it stays empty. */
   readonly #noTopics: TopicTable;
   #sweeps = 0;
@@ -79,7 +84,8 @@ export class Broker implements ConnectionOwner, Doorkeeper {
       maxTopicLevels: options.maxTopicLevels,
     };
     this.counters = parts.counters;
-    this.realms = new Realms(topicLimits);
+    this.realms = new Realms(topicLimits, parts.interest ?? null);
+    this.#directory = parts.directory ?? null;
     this.#noTopics = new TopicTable(1, topicLimits);
     this.#limiter = new AddressLimiter(options.connectionRatePerAddress, options.connectionBurstPerAddress);
     this.flow = new FlowControl(
@@ -116,7 +122,7 @@ export class Broker implements ConnectionOwner, Doorkeeper {
     this.#wills = new Wills(this.context);
     this.sessions = new Sessions(this.context, this.realms, parts.sessions, this.#wills);
     this.sessions.restore();
-    this.admission = new Admission(this.context, this.realms, this.sessions, this.clients);
+    this.admission = new Admission(this.context, this.realms, this.sessions, this.clients, this.#directory);
   }
 
   /** For listeners. */
@@ -153,6 +159,7 @@ export class Broker implements ConnectionOwner, Doorkeeper {
 
   clientGone(client: ConnectedClient): void {
     this.clients.disconnected(client);
+    this.#directory?.gone(client.realm.name, client.clientId);
     client.subscriber.leaveStores();
     const { session, will } = client;
     // Its own will must not go to the connection that is closing; and must be there before its session may end.

@@ -17,14 +17,15 @@ import {
   type TopicTable,
   type UnsubscribePacket,
 } from '@plexus/protocol';
-import { Ack, type AckWriter } from './ack-slots.ts';
+import { Ack } from './ack-slots.ts';
 import type { Admission } from './admission.ts';
 import { closeReasonOf, reasonOfLoss, TAKES_NOTHING } from './close-reason.ts';
 import type { ConnectedClient } from './connected-client.ts';
 import type { BrokerContext } from './context.ts';
 import type { WaitingPublisher } from './flow-control.ts';
 import { Outbound, type OutboundOwner } from './outbound.ts';
-import { ParkedPackets } from './parked-packets.ts';
+import { PublishGate } from './publish-gate.ts';
+import type { PublisherConnection, Room } from './publisher.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 
@@ -49,7 +50,9 @@ export interface ConnectionOwner {
  * One transport and the MQTT spoken on it, from the first byte to the close. Bytes come in, decisions go out: it touches no socket
  * and no timer. What a client is once its CONNECT was accepted is `ConnectedClient`.
  */
-export class Connection implements TransportHandler, ServerPacketHandler, AckWriter, OutboundOwner, WaitingPublisher {
+export class Connection
+  implements TransportHandler, ServerPacketHandler, PublisherConnection, OutboundOwner, WaitingPublisher
+{
   readonly transport: Transport;
   readonly listener: string;
   /** Of all connections since the start, in order of coming. */
@@ -64,8 +67,8 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   client: ConnectedClient | null = null;
   readonly #context: BrokerContext;
   readonly #owner: ConnectionOwner;
-  /** PUBLISH packets that wait for the node to have room; null when none ever did. */
-  #parked: ParkedPackets | null = null;
+  /** null when no PUBLISH ever had to wait. */
+  #gate: PublishGate | null = null;
   /** Why the connection ends once its parked packets are handled; null while nothing ends it. */
   #departure: CloseReason | null = null;
   #readingPaused = false;
@@ -136,8 +139,13 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   }
 
   resumePublishing(): void {
-    this.#guard(() => this.#replay());
+    this.#guard(() => this.#gate?.replay(() => this.client?.flushRun()));
     if (this.#departure !== null && !this.#publishesWait) this.close(this.#departure);
+  }
+
+  holdBack(room: Room): void {
+    this.#gate ??= new PublishGate(this.#context, this);
+    this.#gate.holdBack(room);
   }
 
   // ---- packets
@@ -147,7 +155,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   }
 
   onPublish(view: PublishView): void {
-    if (this.#context.flow.closed || this.#publishesWait) this.#park(view);
+    if (this.#context.flow.closed || this.#gate?.closed === true) this.#park(view);
     else this.client!.publisher.publish(view);
   }
 
@@ -174,7 +182,9 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
 
   onSubscribe(packet: SubscribePacket): void {
     this.client!.flushRun();
-    this.send(subscribe(this.#context, this.client!, packet));
+    const suback = subscribe(this.#context, this.client!, packet);
+    if (suback instanceof Promise) this.#sendLater(suback);
+    else this.send(suback);
   }
 
   onUnsubscribe(packet: UnsubscribePacket): void {
@@ -291,6 +301,16 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
 
   // ---- inside
 
+  /** Sends what had to wait for an answer of another node, if it is still there by then. */
+  #sendLater(packet: Promise<Uint8Array>): void {
+    packet.then(
+      (bytes) => {
+        if (!this.#closing && !this.#transportGone) this.#guard(() => this.send(bytes));
+      },
+      (error: unknown) => this.#failed(error),
+    );
+  }
+
   #guard(handle: () => void): void {
     try {
       handle();
@@ -323,7 +343,7 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
     this.client = null;
     this.decoder.stop();
     this.#context.incomplete.update(this);
-    this.#forgetParked();
+    this.#gate?.forget();
     this.#context.counters.close(reason);
     this.#context.log.debug(
       { reason, detail, realm: client?.realm.name, clientId: client?.clientId, remoteAddress: this.remoteAddress },
@@ -364,28 +384,11 @@ export class Connection implements TransportHandler, ServerPacketHandler, AckWri
   }
 
   get #publishesWait(): boolean {
-    return this.#parked !== null && !this.#parked.empty;
+    return this.#gate?.hasParked === true;
   }
 
   #park(view: PublishView): void {
-    this.#parked ??= new ParkedPackets();
-    this.#parked.add(view);
-    this.#context.flow.wait(this);
-    if (this.#parked.bytes > this.#context.options.publisherBufferBytes) this.pauseReading();
-  }
-
-  #forgetParked(): void {
-    this.#context.flow.forget(this);
-    const lost = this.#parked?.forget() ?? 0;
-    if (lost > 0) this.#context.counters.drop('publisher_gone', lost);
-  }
-
-  /** Handles parked packets until the gate closes again. */
-  #replay(): void {
-    this.#parked?.replay(this.decoder, () => {
-      this.client?.flushRun();
-      return !this.#closing;
-    });
-    if (!this.#publishesWait) this.resumeReading();
+    this.#gate ??= new PublishGate(this.#context, this);
+    this.#gate.park(view);
   }
 }

@@ -20,7 +20,9 @@ export type DropReason =
   /** Its message expiry interval ran out while it waited. */
   | 'expired'
   /** The session ended with messages in its queue. */
-  | 'session_ended';
+  | 'session_ended'
+  /** Another node does not keep up, and nobody waits for the answer. */
+  | 'peer_full';
 
 /**
  * What the broker counts, as plain numbers: adding to one costs nothing, and the metrics are made from them

@@ -4,11 +4,11 @@ import { EncodedMessage } from './encoded-message.ts';
 import type { Message } from './message.ts';
 import type { BrokerOptions } from './options.ts';
 import type { PublishRun } from './publish-run.ts';
-import type { Realm } from './realm.ts';
 import type { Target } from './route.ts';
 import type { CommitTarget } from './session-store.ts';
+import type { ShareGroup } from './share-group.ts';
 
-/** Hands messages to the sessions of this node that want them. */
+/** Hands messages to sessions of this node: to all `targets`, and to one member of each of `groups`. A route has both; the router may pick. */
 export class LocalDelivery {
   readonly #options: Pick<BrokerOptions, 'queueFull' | 'maxTotalQueuedBytes'>;
   readonly #queuedBytes: ByteAccount;
@@ -20,8 +20,7 @@ export class LocalDelivery {
   }
 
   /** QoS 0 goes to connected clients only. */
-  deliverRun(realm: Realm, run: PublishRun): void {
-    const { targets, groups } = realm.route(run.topic);
+  deliverRun(run: PublishRun, targets: readonly Target[], groups: readonly ShareGroup[]): void {
     for (let i = 0; i < targets.length; i++) {
       const target = targets[i]!;
       if (target.noLocal && target.session.clientId === run.publisher) continue;
@@ -40,9 +39,8 @@ export class LocalDelivery {
    * Whether every session that must not lose the message has room for it. Under `queueFull: reject` a message without
    * that goes to nobody: the publisher is refused before any acknowledgement.
    */
-  admits(realm: Realm, message: Message): boolean {
+  admits(message: Message, targets: readonly Target[], groups: readonly ShareGroup[]): boolean {
     if (this.#options.queueFull !== 'reject') return true;
-    const { targets, groups } = realm.route(message.topic);
     const cost = message.costBytes;
     let total = this.#queuedBytes.total;
     const fits = (target: Target): boolean => {
@@ -60,8 +58,12 @@ export class LocalDelivery {
   }
 
   /** @returns how many sessions match */
-  deliver(realm: Realm, message: Message, commit: CommitTarget | null): number {
-    const { targets, groups } = realm.route(message.topic);
+  deliver(
+    message: Message,
+    commit: CommitTarget | null,
+    targets: readonly Target[],
+    groups: readonly ShareGroup[],
+  ): number {
     const encoded = new EncodedMessage(message);
     let matched = 0;
     for (let i = 0; i < targets.length; i++) {

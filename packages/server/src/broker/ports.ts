@@ -1,3 +1,4 @@
+import type { RecentTopic } from '@plexus/protocol';
 import type { Message } from './message.ts';
 import type { PublishRun } from './publish-run.ts';
 import type { Realm } from './realm.ts';
@@ -14,6 +15,28 @@ export interface MessageRouter {
    * the message went nowhere
    */
   publish(realm: Realm, message: Message, commit: CommitTarget | null): number;
+  /** Whether a message on `topic` would go to anybody. */
+  isWanted(realm: Realm, topic: RecentTopic): boolean;
+  /** Whether a shared subscription, by its filter with `$share/{group}/`, has a member with a connection on another node. */
+  hasMemberElsewhere(realm: Realm, share: string): boolean;
+  /** Gives what a member of a shared subscription had not got to a member on another node. @returns whether there is one */
+  handOver(realm: Realm, share: string, message: Message): boolean;
+}
+
+/** Hears what the sessions of this node want, so that other nodes can know. */
+export interface InterestSink {
+  /**
+   * How many sessions want a filter, `$share/{group}/…` too. Both 0: nobody any more. A filter that is not shared is told of
+   * when the first comes and when the last goes.
+   * @param away of persistent sessions without a connection
+   */
+  changed(realm: string, filter: string, online: number, away: number): void;
+}
+
+/** Hears who is connected, so that a client id has one connection among several nodes. */
+export interface ClientDirectory {
+  connected(realm: string, clientId: string): void;
+  gone(realm: string, clientId: string): void;
 }
 
 /** Who a connection is. */

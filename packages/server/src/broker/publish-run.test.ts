@@ -34,7 +34,7 @@ function runsOf(version: ProtocolVersion, bytes: Uint8Array): PublishRun[] {
   const log = new PacketLog(() => {});
   log.onPublish = (view: PublishView) => {
     const run = runs.at(-1);
-    if (run === undefined || !run.extend(view)) runs.push(new PublishRun(view, view.topic!, version, 'p'));
+    if (run === undefined || !run.extend(view)) runs.push(PublishRun.begin(view, view.topic!, version, 'p'));
   };
   decoder(version, log).push(bytes);
   return runs;

@@ -1,4 +1,11 @@
-import { type ProtocolVersion, type PublishView, publishSize, type RecentTopic, writePublish } from '@plexus/protocol';
+import {
+  type ProtocolVersion,
+  type PublishView,
+  publishSize,
+  type RecentTopic,
+  sameBytes,
+  writePublish,
+} from '@plexus/protocol';
 import { EncodedMessage } from './encoded-message.ts';
 import { Message } from './message.ts';
 
@@ -27,16 +34,44 @@ export class PublishRun {
   readonly version: ProtocolVersion;
   /** Client id of the publisher. */
   readonly publisher: string;
-  count = 1;
+  count: number;
   #own: WireForm;
   #other: WireForm | null = null;
   #messages: EncodedMessage[] | null = null;
 
-  constructor(view: PublishView, topic: RecentTopic, version: ProtocolVersion, publisher: string) {
+  private constructor(topic: RecentTopic, version: ProtocolVersion, publisher: string, own: WireForm, count: number) {
     this.topic = topic;
     this.version = version;
     this.publisher = publisher;
-    this.#own = new WireForm(view.buffer, view.start, view.end, view.end - view.start);
+    this.count = count;
+    this.#own = own;
+  }
+
+  /** A run of one packet, to be extended. */
+  static begin(view: PublishView, topic: RecentTopic, version: ProtocolVersion, publisher: string): PublishRun {
+    const own = new WireForm(view.buffer, view.start, view.end, view.end - view.start);
+    return new PublishRun(topic, version, publisher, own, 1);
+  }
+
+  /** The packets in `buffer[start, end)`, as another node sent them; null if that is not what they are. */
+  static parse(
+    topic: RecentTopic,
+    version: ProtocolVersion,
+    publisher: string,
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+  ): PublishRun | null {
+    let count = 0;
+    let largest = 0;
+    for (let at = start; at < end; count++) {
+      const next = checkedPacketEnd(buffer, at, end, version, topic.bytes);
+      if (next === -1) return null;
+      if (next - at > largest) largest = next - at;
+      at = next;
+    }
+    if (count === 0) return null;
+    return new PublishRun(topic, version, publisher, new WireForm(buffer, start, end, largest), count);
   }
 
   /** Takes the next message if it continues the run. */
@@ -123,6 +158,42 @@ function packetEnd(buffer: Uint8Array, start: number): number {
     length |= (byte & 0x7f) << shift;
     if (byte < 0x80) return at + length;
   }
+}
+
+const QOS0_PUBLISH = 0x30;
+const MAX_LENGTH_BYTES = 4;
+
+/** Where a packet ends that is a PUBLISH at QoS 0 on `topic`, not retained, and lies before `end`; -1 if it is not. */
+function checkedPacketEnd(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  version: ProtocolVersion,
+  topic: Uint8Array,
+): number {
+  if (buffer[start] !== QOS0_PUBLISH) return -1;
+  let at = start + 1;
+  let length = 0;
+  for (let shift = 0; ; shift += 7) {
+    if (at >= end || shift === 7 * MAX_LENGTH_BYTES) return -1;
+    const byte = buffer[at++]!;
+    length |= (byte & 0x7f) << shift;
+    if (byte < 0x80) break;
+  }
+  const packetEnd = at + length;
+  const topicEnd = at + 2 + topic.length;
+  if (packetEnd > end || topicEnd > packetEnd || ((buffer[at]! << 8) | buffer[at + 1]!) !== topic.length) return -1;
+  if (!sameBytes(topic, buffer, at + 2, topicEnd)) return -1;
+  if (version === 4) return packetEnd;
+  let propertiesLength = 0;
+  let propertiesAt = topicEnd;
+  for (let shift = 0; ; shift += 7) {
+    if (propertiesAt >= packetEnd || shift === 7 * MAX_LENGTH_BYTES) return -1;
+    const byte = buffer[propertiesAt++]!;
+    propertiesLength |= (byte & 0x7f) << shift;
+    if (byte < 0x80) break;
+  }
+  return propertiesAt + propertiesLength <= packetEnd ? packetEnd : -1;
 }
 
 /** Where the properties, without their length, and the payload of a QoS 0 PUBLISH begin. */

@@ -10,6 +10,17 @@ import type { CommitTarget } from './session-store.ts';
 /** The receive maximum of a client that cannot be told one: every packet id. */
 const MAX_RECEIVE_MAXIMUM = 0xffff;
 
+/** Somewhere that is full, and says when it is no more. */
+export interface Room {
+  whenRoom(call: () => void): void;
+}
+
+/** What the publishing half needs of its connection. */
+export interface PublisherConnection extends AckWriter {
+  /** PUBLISH packets from here on wait until `room` has some. */
+  holdBack(room: Room): void;
+}
+
 /**
  * The publishing half of a connection: PUBLISH packets in, acknowledgements out. QoS 0 messages of one read are gathered in runs; everything
  * else goes to the router one by one, with its acknowledgement slot.
@@ -22,17 +33,23 @@ export class Publisher implements CommitTarget {
   readonly #context: BrokerContext;
   readonly #session: Session;
   readonly #version: 4 | 5;
+  readonly #connection: PublisherConnection;
   #run: PublishRun | null = null;
   /** Topics by the alias that the client gave them; null until it gives one. */
   #aliases: RecentTopic[] | null = null;
   /** QoS 2 packet ids of this connection without a PUBREL. */
   #unreleased: Set<number> | null = null;
 
-  constructor(context: BrokerContext, session: Session, version: 4 | 5, writer: AckWriter) {
+  constructor(context: BrokerContext, session: Session, version: 4 | 5, connection: PublisherConnection) {
     this.#context = context;
     this.#session = session;
     this.#version = version;
-    this.slots = new AckSlots(writer);
+    this.#connection = connection;
+    this.slots = new AckSlots(connection);
+  }
+
+  holdBack(room: Room): void {
+    this.#connection.holdBack(room);
   }
 
   /** @throws {PacketError} when the client may not send this */
@@ -55,7 +72,7 @@ export class Publisher implements CommitTarget {
       if (this.#run?.extend(view) === true) return;
       this.flush();
       if (isForNodeOnly(topic)) counters.drop('not_authorized', 1);
-      else this.#run = new PublishRun(view, topic, this.#version, this.#session.clientId);
+      else this.#run = PublishRun.begin(view, topic, this.#version, this.#session.clientId);
       return;
     }
     this.flush();

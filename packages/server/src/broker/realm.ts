@@ -1,17 +1,18 @@
 import {
   DEFAULT_TOPIC_LIMITS,
   encodeUtf8,
+  InterestStamps,
   type RecentTopic,
   SubscriptionTrie,
   type TopicLimits,
   TopicTable,
 } from '@plexus/protocol';
 import { TurnoverMap } from '../lib/turnover-map.ts';
-import { InterestStamps } from './interest-stamps.ts';
 import { LevelInterest } from './level-interest.ts';
+import type { InterestSink } from './ports.ts';
 import { Route, Target } from './route.ts';
 import type { Session } from './session.ts';
-import { parseShare, ShareGroup } from './share-group.ts';
+import { isShared, parseShare, ShareGroup } from './share-group.ts';
 import type { Subscription } from './subscription.ts';
 
 /** Topics whose routes are kept, per realm. */
@@ -37,14 +38,18 @@ export class Realm {
   /** Shared subscriptions, by filter with `$share/{group}/`. */
   #groups = new Map<string, ShareGroup>();
   #subscriptions = 0;
+  /** Subscriptions by filter, of those that are not shared; empty while nobody hears of them. */
+  readonly #filters = new Map<string, number>();
+  readonly #interest: InterestSink | null;
   #stamps = new InterestStamps();
   #cachedTargets = 0;
   #routesBuilt = 0;
   /** Topics of events; null until somebody wants some. Apart, so that a store with many streams pushes out no topic of a client. */
   #eventTopics: TopicTable | null = null;
 
-  constructor(name: string, limits: TopicLimits) {
+  constructor(name: string, limits: TopicLimits, interest: InterestSink | null) {
     this.name = name;
+    this.#interest = interest;
     this.topics = this.#table(RECENT_TOPICS, limits);
   }
 
@@ -60,6 +65,7 @@ export class Realm {
     if (share === null) {
       this.#trie.add(filter, subscription);
       this.#stamps.changed(filter);
+      this.#count(filter, 1);
       return;
     }
     let group = this.#groups.get(filter);
@@ -70,6 +76,7 @@ export class Realm {
       this.#stamps.changed(share.filter);
     }
     group.join(subscription);
+    this.#tellGroup(group);
   }
 
   remove(subscription: Subscription): void {
@@ -80,10 +87,12 @@ export class Realm {
     if (share === null) {
       this.#trie.remove(subscription);
       this.#stamps.changed(filter);
+      this.#count(filter, -1);
       return;
     }
     const group = this.#groups.get(filter)!;
     group.leave(subscription.session);
+    this.#tellGroup(group);
     if (!group.empty) return;
     this.#groups.delete(filter);
     this.#trie.remove(group);
@@ -95,6 +104,15 @@ export class Realm {
     const group = this.#groups.get(subscription.request.filter);
     if (group === undefined) this.#stamps.changed(subscription.request.filter);
     else group.join(subscription);
+  }
+
+  /** A session with these filters has got a connection, or lost it. */
+  presenceChanged(filters: Iterable<string>): void {
+    if (this.#interest === null) return;
+    for (const filter of filters) {
+      const group = isShared(filter) ? this.#groups.get(filter) : undefined;
+      if (group !== undefined) this.#tellGroup(group);
+    }
   }
 
   /** The members of a shared subscription, by its filter with `$share/{group}/`. */
@@ -138,6 +156,18 @@ export class Realm {
     return route;
   }
 
+  #count(filter: string, by: 1 | -1): void {
+    if (this.#interest === null) return;
+    const count = (this.#filters.get(filter) ?? 0) + by;
+    if (count === 0) this.#filters.delete(filter);
+    else this.#filters.set(filter, count);
+    if (count === 0 || (count === 1 && by === 1)) this.#interest.changed(this.name, filter, count, 0);
+  }
+
+  #tellGroup(group: ShareGroup): void {
+    this.#interest?.changed(this.name, group.name, group.online, group.away);
+  }
+
   #table(capacity: number, limits: TopicLimits): TopicTable {
     return new TopicTable(capacity, limits, (topic) => {
       this.#cachedTargets -= (topic.route as Route | null)?.size ?? 0;
@@ -159,17 +189,20 @@ function addTarget(targets: Target[], { session, request }: Subscription, build:
 
 /** The realms of a node, made when first named. Names come from the configuration, so their number is bounded. */
 export class Realms {
-  #limits: TopicLimits;
-  #realms = new Map<string, Realm>();
+  readonly #limits: TopicLimits;
+  readonly #interest: InterestSink | null;
+  readonly #realms = new Map<string, Realm>();
 
-  constructor(limits: TopicLimits) {
+  /** @param interest hears of what the sessions want; null: nobody needs to know */
+  constructor(limits: TopicLimits, interest: InterestSink | null) {
     this.#limits = limits;
+    this.#interest = interest;
   }
 
   get(name: string): Realm {
     let realm = this.#realms.get(name);
     if (realm === undefined) {
-      realm = new Realm(name, this.#limits);
+      realm = new Realm(name, this.#limits, this.#interest);
       this.#realms.set(name, realm);
     }
     return realm;

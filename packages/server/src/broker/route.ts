@@ -1,5 +1,4 @@
-import { type Qos, type SubscribeRequest, subscriptionIdentifierProperty } from '@plexus/protocol';
-import type { StampKeys } from './interest-stamps.ts';
+import { type Qos, type StampKeys, type SubscribeRequest, subscriptionIdentifierProperty } from '@plexus/protocol';
 import type { Session } from './session.ts';
 import type { DeliveryTerms } from './session-store.ts';
 import type { ShareGroup } from './share-group.ts';
@@ -54,6 +53,8 @@ export class Route {
   readonly groups: readonly ShareGroup[];
   readonly keys: StampKeys;
   readonly stamp: number;
+  /** Whatever the router wants to find again with the route: where else the topic goes. */
+  elsewhere: unknown = null;
 
   constructor(targets: readonly Target[], groups: readonly ShareGroup[], keys: StampKeys, stamp: number) {
     this.targets = targets;

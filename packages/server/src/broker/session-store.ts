@@ -51,6 +51,11 @@ export class Delivery {
 export interface CommitTarget {
   readonly slots: AckSlots;
   readonly slot: number;
+  /**
+   * What the message goes to does not keep up: its publisher is to wait until `room` has some. A publisher that cannot wait has
+   * no such method.
+   */
+  holdBack?(room: { whenRoom(call: () => void): void }): void;
 }
 
 /** What MQTT keeps for one client id: MQTT 5.0 §4.1, MQTT 3.1.1 §3.1.2.4. */

@@ -169,15 +169,18 @@ export class Session implements Feeder {
     const unacknowledged = this.state.unacknowledged();
     this.#resend = unacknowledged.length > 0 ? unacknowledged : null;
     this.#resendAt = 0;
+    this.#tellPresence();
     this.pump();
   }
 
   detach(): void {
+    if (this.connection === null) return;
     this.connection = null;
+    this.#tellPresence();
     this.#resend = null;
     this.compact();
     // Others of the group are there and need not wait for this one, MQTT 5.0 §4.8.2.
-    this.#handOver((share) => this.realm.group(share)?.hasConnected === true);
+    this.#handOver((share) => this.#hasConnectedMember(share));
   }
 
   /** Called now and then: goes on with what waits for room that others have given back. */
@@ -198,7 +201,7 @@ export class Session implements Feeder {
     for (const subscription of this.#subscriptions?.values() ?? []) this.realm.remove(subscription);
     this.#subscriptions = null;
     this.#feeds = null;
-    this.#handOver((share) => this.realm.group(share) !== null);
+    this.#handOver((share) => this.realm.group(share) !== null || this.#hasConnectedMember(share));
     const { counters, queuedBytes } = this.#context;
     queuedBytes.total -= this.state.heldBytes;
     const lost = this.state.undelivered;
@@ -223,11 +226,19 @@ export class Session implements Feeder {
     return this.#feeds !== null && this.#feeds.size > 0;
   }
 
+  #tellPresence(): void {
+    if (this.#subscriptions !== null) this.realm.presenceChanged(this.#subscriptions.keys());
+  }
+
   #register(request: SubscribeRequest): void {
     const subscription = new Subscription(this, request);
     this.#subscriptions ??= new Map();
     this.#subscriptions.set(request.filter, subscription);
     this.realm.add(subscription);
+  }
+
+  #hasConnectedMember(share: string): boolean {
+    return this.realm.group(share)?.hasConnected === true || this.#context.router.hasMemberElsewhere(this.realm, share);
   }
 
   /** Gives what came from shared subscriptions to other members of theirs. */
@@ -236,7 +247,10 @@ export class Session implements Feeder {
     const taken = this.state.takeShared(movable);
     this.#context.queuedBytes.total += this.state.heldBytes - before;
     for (const { message, terms } of taken) {
-      const member = this.realm.group(terms.share!)?.choose(message) ?? null;
+      const share = terms.share!;
+      const group = this.realm.group(share);
+      if (group?.hasConnected !== true && this.#context.router.handOver(this.realm, share, message)) continue;
+      const member = group?.choose(message) ?? null;
       if (member === null) this.#context.counters.drop('session_ended', 1);
       else if (member.qos === 0) {
         member.session.connection?.sendQos0(new EncodedMessage(message), false, member.identifiers);

@@ -5,9 +5,13 @@ import type { Subscription } from './subscription.ts';
 
 const SHARE_PREFIX = '$share/';
 
+export function isShared(filter: string): boolean {
+  return filter.startsWith(SHARE_PREFIX);
+}
+
 /** `$share/{group}/{filter}` in its parts; null for any other filter. The filter must be valid. */
 export function parseShare(filter: string): { group: string; filter: string } | null {
-  if (!filter.startsWith(SHARE_PREFIX)) return null;
+  if (!isShared(filter)) return null;
   const groupEnd = filter.indexOf('/', SHARE_PREFIX.length);
   return { group: filter.slice(SHARE_PREFIX.length, groupEnd), filter: filter.slice(groupEnd + 1) };
 }
@@ -47,6 +51,18 @@ export class ShareGroup extends TrieEntry {
   /** Whether a member with a connection could take over. */
   get hasConnected(): boolean {
     return this.#members.some((member) => member.session.connection !== null);
+  }
+
+  /** Members with a connection. */
+  get online(): number {
+    let count = 0;
+    for (const { session } of this.#members) if (session.connection !== null) count++;
+    return count;
+  }
+
+  /** Members without one. */
+  get away(): number {
+    return this.#members.length - this.online;
   }
 
   /** Whose turn it is for this message, without passing the turn on; null if nobody can have it. */

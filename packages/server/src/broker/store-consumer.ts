@@ -42,14 +42,17 @@ export class StoreConsumer implements ConsumerSink {
   terms: DeliveryTerms;
   closed = false;
   readonly #owner: ConsumerOwner;
+  /** Whether it is in the group; an error: it could not join. null: at once. */
+  joining: Promise<void> | null = null;
   /** Most events asked for and not answered. */
-  readonly #window: number;
+  #window: number;
   #asked = 0;
   /** Delivered, and not answered by the client. */
   #held = 0;
   /** null until attached. */
   #consumer: Consumer | null = null;
 
+  /** @param window most that the connection takes; that of the subscription may be smaller */
   constructor(owner: ConsumerOwner, topic: RecentTopic, window: number, terms: DeliveryTerms) {
     this.#owner = owner;
     this.topic = topic;
@@ -59,6 +62,9 @@ export class StoreConsumer implements ConsumerSink {
 
   attached(consumer: Consumer): void {
     this.#consumer = consumer;
+    this.#window = Math.min(this.#window, consumer.window);
+    // The connection has left the group, or is gone, before it was in it.
+    if (this.closed) consumer.close();
   }
 
   deliver(event: StoredEvent, attempt: number): void {

@@ -2,6 +2,7 @@ import type { CloseReason } from '@plexus/protocol';
 import { Fifo } from '../lib/fifo.ts';
 import type { TurnTask } from '../lib/turn.ts';
 import type { StoredEvent } from '../store/event.ts';
+import type { Consumer } from '../store/subscription.ts';
 import type { BrokerContext } from './context.ts';
 import { EventDelivery } from './event-delivery.ts';
 import type { WaitingPublisher } from './flow-control.ts';
@@ -82,22 +83,39 @@ export class StoreConsumers implements ConsumerOwner, TurnTask, WaitingPublisher
    * Joins the consumer group. A filter that is attached already stays so, and only gets the new identifiers. Events come from the
    * end of the turn on.
    * @param identifiers the subscription identifier as an MQTT 5 property; null for none
-   * @throws {PlexusError} store_not_found, subscription_not_found, quota_exceeded
+   * @returns null: it has joined; else when it has, as the store is on another node
+   * @throws {PlexusError} store_not_found, store_unavailable, subscription_not_found, quota_exceeded; also later
    */
-  attach({ filter, store, name }: StoreSubscriptionName, identifiers: Uint8Array | null): void {
+  attach({ filter, store, name }: StoreSubscriptionName, identifiers: Uint8Array | null): Promise<void> | null {
     const terms = { qos: 1, retain: false, identifiers, share: null } as const;
     const known = this.#byFilter.get(filter);
     if (known !== undefined) {
       known.terms = terms;
-      return;
+      return known.joining;
     }
     const { realm, clientId } = this.#session;
     const { subscriptions } = this.#context.stores.get(store, realm.name);
-    const window = Math.min(this.#link.limit, subscriptions.get(name).definition.window);
+    const window = this.#link.limit;
     const consumer = new StoreConsumer(this, realm.topic(filter), window, terms);
-    consumer.attached(subscriptions.attach(name, { name: clientId, window, pull: true }, consumer));
+    const attached = subscriptions.attach(name, { name: clientId, window, pull: true }, consumer);
     this.#byFilter.set(filter, consumer);
     realm.storeSubscriptions++;
+    if (attached instanceof Promise) {
+      consumer.joining = attached.then(
+        (there) => this.#joined(filter, consumer, there),
+        (error: unknown) => {
+          if (this.#byFilter.get(filter) === consumer) this.detach(filter);
+          throw error;
+        },
+      );
+    } else this.#joined(filter, consumer, attached);
+    return consumer.joining;
+  }
+
+  #joined(filter: string, consumer: StoreConsumer, there: Consumer): void {
+    consumer.joining = null;
+    consumer.attached(there);
+    if (this.#byFilter.get(filter) !== consumer) return;
     this.#hungry.add(consumer);
     this.#schedule();
   }
@@ -111,7 +129,7 @@ export class StoreConsumers implements ConsumerOwner, TurnTask, WaitingPublisher
     this.#session.realm.storeSubscriptions--;
     consumer.close();
     // The others have a larger share now.
-    for (const other of this.#byFilter.values()) this.#hungry.add(other);
+    for (const other of this.#byFilter.values()) if (other.joining === null) this.#hungry.add(other);
     this.#schedule();
     return true;
   }

@@ -14,8 +14,14 @@ export function isStoreSubscription(filter: string): boolean {
   return plain === FIRST_LEVEL || plain.startsWith(`${FIRST_LEVEL}/`);
 }
 
-/** Attaches the connection to the persistent subscription that `$subscription/{store}/{name}` stands for. */
-export function storeSubscribe({ session, subscriber }: ConnectedClient, request: SubscribeRequest): Verdict {
+/**
+ * Attaches the connection to the persistent subscription that `$subscription/{store}/{name}` stands for.
+ * @returns a promise where the store is on another node
+ */
+export function storeSubscribe(
+  { session, subscriber }: ConnectedClient,
+  request: SubscribeRequest,
+): Verdict | Promise<Verdict> {
   const name = parse(request.filter);
   if (name === null) {
     return refused(Reason.TopicFilterInvalid, `${FIRST_LEVEL}/{store}/{name}, without wildcards and not shared`);
@@ -31,12 +37,19 @@ export function storeSubscribe({ session, subscriber }: ConnectedClient, request
   }
   const identifier = request.subscriptionIdentifier;
   try {
-    subscriber.consumers.attach(name, identifier === undefined ? null : subscriptionIdentifierProperty(identifier));
+    const joining = subscriber.consumers.attach(
+      name,
+      identifier === undefined ? null : subscriptionIdentifierProperty(identifier),
+    );
+    return joining === null ? granted(1) : joining.then(() => granted(1), refusal);
   } catch (error) {
-    if (error instanceof PlexusError) return refused(reasonOf(error), error.message);
-    throw error;
+    return refusal(error);
   }
-  return granted(1);
+}
+
+function refusal(error: unknown): Verdict {
+  if (error instanceof PlexusError) return refused(reasonOf(error), error.message);
+  throw error;
 }
 
 function parse(filter: string): StoreSubscriptionName | null {

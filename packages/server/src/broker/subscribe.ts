@@ -16,8 +16,15 @@ import { granted, NO_MORE, refused, type Verdict } from './verdict.ts';
 /** Filters looked at in one SUBSCRIBE, where a client may have fewer subscriptions than that. */
 const MAX_FILTERS_PER_PACKET = 5000;
 
-/** Handles a SUBSCRIBE. @returns the SUBACK; retained messages follow at the end of the turn */
-export function subscribe(context: BrokerContext, client: ConnectedClient, packet: SubscribePacket): Uint8Array {
+/**
+ * Handles a SUBSCRIBE.
+ * @returns the SUBACK; retained messages follow at the end of the turn. A promise where a store on another node has a say in it
+ */
+export function subscribe(
+  context: BrokerContext,
+  client: ConnectedClient,
+  packet: SubscribePacket,
+): Uint8Array | Promise<Uint8Array> {
   const subscriptionIdentifier = packet.properties.subscriptionIdentifiers?.[0];
   // One packet may name the same few filters a hundred thousand times; nobody waits for that.
   const most = Math.max(MAX_FILTERS_PER_PACKET, context.options.maxSubscriptionsPerClient);
@@ -30,8 +37,15 @@ export function subscribe(context: BrokerContext, client: ConnectedClient, packe
         )
       : NO_MORE,
   );
+  const suback = (given: readonly Verdict[]): Uint8Array => subackOf(client, packet.packetId, given);
+  const isWhole = (given: readonly (Verdict | Promise<Verdict>)[]): given is readonly Verdict[] =>
+    !given.some((verdict) => verdict instanceof Promise);
+  return isWhole(verdicts) ? suback(verdicts) : Promise.all(verdicts).then(suback);
+}
+
+function subackOf(client: ConnectedClient, packetId: number, verdicts: readonly Verdict[]): Uint8Array {
   return encodeSuback(client.version, {
-    packetId: packet.packetId,
+    packetId,
     reasons: verdicts.map((verdict) => verdict.reason),
     properties: explanation(client, verdicts),
   });
@@ -47,7 +61,11 @@ export function unsubscribe(client: ConnectedClient, packet: UnsubscribePacket):
   return encodeUnsuback(client.version, { packetId: packet.packetId, reasons, properties: {} });
 }
 
-function subscribeOne(context: BrokerContext, client: ConnectedClient, request: SubscribeRequest): Verdict {
+function subscribeOne(
+  context: BrokerContext,
+  client: ConnectedClient,
+  request: SubscribeRequest,
+): Verdict | Promise<Verdict> {
   const problem = topicFilterProblem(request.filter, context.topicLimits);
   if (problem !== null) return refused(Reason.TopicFilterInvalid, `topic filter ${problem}`);
   const { session, subscriber } = client;

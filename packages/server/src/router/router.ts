@@ -1,4 +1,4 @@
-import { Reason } from '@plexus/protocol';
+import { Reason, type RecentTopic } from '@plexus/protocol';
 import type { BrokerCounters } from '../broker/counters.ts';
 import type { LocalDelivery } from '../broker/local-delivery.ts';
 import type { Message } from '../broker/message.ts';
@@ -6,47 +6,105 @@ import type { MessageRouter } from '../broker/ports.ts';
 import type { PublishRun } from '../broker/publish-run.ts';
 import type { Realm } from '../broker/realm.ts';
 import type { RetainedStore } from '../broker/retained-store.ts';
+import type { Route } from '../broker/route.ts';
 import type { CommitTarget } from '../broker/session-store.ts';
+import type { ShareGroup } from '../broker/share-group.ts';
+import type { Stamp } from '../cluster/hybrid-clock.ts';
+import type { Elsewhere, Spread } from './elsewhere.ts';
+import { keepRetained } from './keep-retained.ts';
+import type { RetainedReplica } from './retained-replica.ts';
 
-/** The one place where a message meets everything that wants it: the retained store, then the sessions of this node. */
+/** What a node of a cluster has beside its own sessions. */
+export interface ClusterParts {
+  readonly elsewhere: Elsewhere;
+  readonly retained: RetainedReplica;
+}
+
+/** The one place where a message meets everything that wants it: the retained store, the sessions of this node, the other nodes. */
 export class Router implements MessageRouter {
   readonly #local: LocalDelivery;
   readonly #retained: RetainedStore;
   readonly #counters: BrokerCounters;
+  readonly #cluster: ClusterParts | null;
 
-  constructor(local: LocalDelivery, retained: RetainedStore, counters: BrokerCounters) {
+  /** @param cluster null: the node is in none */
+  constructor(
+    local: LocalDelivery,
+    retained: RetainedStore,
+    counters: BrokerCounters,
+    cluster: ClusterParts | null = null,
+  ) {
     this.#local = local;
     this.#retained = retained;
     this.#counters = counters;
+    this.#cluster = cluster;
+    if (cluster !== null) cluster.elsewhere.redeliver = (...taken) => this.#redeliver(...taken);
   }
 
   publishRun(realm: Realm, run: PublishRun): void {
-    this.#local.deliverRun(realm, run);
+    const route = realm.route(run.topic);
+    const spread = this.#cluster?.elsewhere.spread(realm, run.topic.name, route, run.count, false) ?? null;
+    this.#local.deliverRun(run, route.targets, spread?.groups ?? route.groups);
+    if (spread !== null) this.#cluster!.elsewhere.sendRun(realm, run, spread);
   }
 
   publish(realm: Realm, message: Message, commit: CommitTarget | null): number {
-    if (commit !== null && !this.#admits(realm, message)) {
+    const route = realm.route(message.topic);
+    const spread = this.#cluster?.elsewhere.spread(realm, message.topic.name, route, 1, message.qos > 0) ?? null;
+    const groups = spread?.groups ?? route.groups;
+    if (commit !== null && !this.#admits(realm, message, route, groups)) {
       this.#counters.drop('refused', 1);
       return Reason.QuotaExceeded;
     }
-    if (message.retain) this.#retain(realm, message);
-    const matched = this.#local.deliver(realm, message, commit);
+    const stamp = message.retain ? this.#retain(realm, message) : null;
+    let matched = this.#local.deliver(message, commit, route.targets, groups);
+    if (spread !== null || stamp !== null) matched += this.#send(realm, message, spread, stamp, commit);
     return matched === 0 ? Reason.NoMatchingSubscribers : Reason.Success;
   }
 
-  /** Asked of everything that could refuse, before anything has the message. */
-  #admits(realm: Realm, message: Message): boolean {
-    const retained = !message.retain || message.payloadLength === 0 || this.#retained.fits(realm.name, message);
-    return retained && this.#local.admits(realm, message);
+  isWanted(realm: Realm, topic: RecentTopic): boolean {
+    const route = realm.route(topic);
+    return route.size > 0 || (this.#cluster?.elsewhere.isWanted(realm, topic.name, route) ?? false);
   }
 
-  #retain(realm: Realm, message: Message): void {
-    // [MQTT-3.3.1-6]: an empty payload takes the retained message away, and is not kept itself.
-    if (message.payloadLength === 0) this.#retained.delete(realm.name, message.topic.name);
-    else if (!this.#retained.set(realm.name, message)) {
-      // What was there before is out of date either way [MQTT-3.3.1-5], [MQTT-3.3.1-7] of 3.1.1.
-      this.#retained.delete(realm.name, message.topic.name);
-      this.#counters.drop('retained_full', 1);
+  hasMemberElsewhere(realm: Realm, share: string): boolean {
+    return this.#cluster?.elsewhere.hasMember(realm, share) ?? false;
+  }
+
+  handOver(realm: Realm, share: string, message: Message): boolean {
+    return this.#cluster?.elsewhere.handOver(realm, share, message, null) ?? false;
+  }
+
+  #send(
+    realm: Realm,
+    message: Message,
+    spread: Spread | null,
+    stamp: Stamp | null,
+    commit: CommitTarget | null,
+  ): number {
+    return this.#cluster!.elsewhere.send(realm, message, spread, stamp, commit);
+  }
+
+  /** Asked of everything that could refuse, before anything has the message. */
+  #admits(realm: Realm, message: Message, route: Route, groups: readonly ShareGroup[]): boolean {
+    const retained = !message.retain || message.payloadLength === 0 || this.#retained.fits(realm.name, message);
+    return retained && this.#local.admits(message, route.targets, groups);
+  }
+
+  /** @returns the stamp under which other nodes are to know it; null for a message of this node alone */
+  #retain(realm: Realm, message: Message): Stamp | null {
+    if (!keepRetained(this.#retained, realm.name, message)) this.#counters.drop('retained_full', 1);
+    // What is under `$` each node has of its own.
+    if (this.#cluster === null || message.topic.name.startsWith('$')) return null;
+    return this.#cluster.retained.published(realm.name, message);
+  }
+
+  /** To a member here, else to one elsewhere; nobody is left otherwise. */
+  #redeliver(realm: Realm, share: string, message: Message, commit: CommitTarget | null): void {
+    const group = realm.group(share);
+    if (group !== null && group.online > 0) this.#local.deliver(message, commit, [], [group]);
+    else if (!this.#cluster!.elsewhere.handOver(realm, share, message, commit) && group !== null) {
+      this.#local.deliver(message, commit, [], [group]);
     }
   }
 }

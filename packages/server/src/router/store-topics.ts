@@ -61,7 +61,7 @@ export class StoreTopics {
     const { router, eventMessages } = this.#parts;
     for (const event of events) {
       const topic = realm.eventTopic(`${prefix}/${encodeLevel(event.stream)}/${encodeLevel(event.type)}`);
-      if (realm.route(topic).size === 0) continue;
+      if (!router.isWanted(realm, topic)) continue;
       router.publish(realm, eventMessages.make(topic, event, 1, null, true), null);
     }
   }

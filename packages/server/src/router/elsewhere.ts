@@ -1,0 +1,292 @@
+import { Reason } from '@plexus/protocol';
+import type { BrokerCounters } from '../broker/counters.ts';
+import type { Message } from '../broker/message.ts';
+import type { PublishRun } from '../broker/publish-run.ts';
+import type { Realm } from '../broker/realm.ts';
+import type { Route } from '../broker/route.ts';
+import type { CommitTarget } from '../broker/session-store.ts';
+import type { ShareGroup } from '../broker/share-group.ts';
+import type { Stamp } from '../cluster/hybrid-clock.ts';
+import type { RemoteInterest, RemoteRoute, RemoteShare } from '../cluster/ports.ts';
+import { FrameType } from '../peer/frame-types.ts';
+import type { Link, Obligations } from '../peer/link-ports.ts';
+import { encodeMessage, encodeRunHead, PLAIN, type Portion } from './message-frames.ts';
+import { type ShareCandidate, ShareTurns } from './share-turns.ts';
+
+/** The other nodes of the cluster, as forwarding needs them. */
+export interface ClusterPort {
+  readonly nodeId: string;
+  readonly interest: RemoteInterest;
+  /** null unless the node is up. */
+  link(nodeId: string): Link | null;
+  /** Of all nodes that are up. */
+  links(): Iterable<Link>;
+}
+
+export interface ElsewhereOptions {
+  /** Whether shared subscriptions prefer members of this node while one of them is connected. */
+  readonly sharedLocalFirst: boolean;
+}
+
+const NO_BYTES = new Uint8Array(0);
+/** For messages that nobody waits for an answer to. */
+const NOBODY_WAITS: Obligations = { meet: () => {} };
+
+/** Where else a topic goes, kept with its local route. */
+class Known {
+  readonly stamp: number;
+  readonly route: RemoteRoute;
+
+  constructor(stamp: number, route: RemoteRoute) {
+    this.stamp = stamp;
+    this.route = route;
+  }
+}
+
+/** Where one message, or one run of them, goes. */
+export interface Spread {
+  /** The shared subscriptions of which a member of this node has the turn. */
+  readonly groups: readonly ShareGroup[];
+  /** Other nodes, each with the part of it that is for them. */
+  readonly nodes: ReadonlyMap<string, Portion>;
+}
+
+/**
+ * Sends messages to the other nodes of the cluster that want them: one frame per node, however many subscribers it has there. Of each shared
+ * subscription it picks the node that is to give the message to one of its members.
+ */
+export class Elsewhere {
+  readonly #cluster: ClusterPort;
+  readonly #options: ElsewhereOptions;
+  readonly #counters: BrokerCounters;
+  readonly #wallMs: () => number;
+  readonly #turns = new ShareTurns();
+  /** Of the last message, among all that were published here since the start. */
+  #sequence = 0;
+
+  constructor(cluster: ClusterPort, options: ElsewhereOptions, counters: BrokerCounters, wallMs: () => number) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#counters = counters;
+    this.#wallMs = wallMs;
+  }
+
+  /** @param messages how many go together @returns null: nowhere but here */
+  spread(realm: Realm, topic: string, local: Route, messages: number, mayQueue: boolean): Spread | null {
+    const route = this.#routeOf(realm.name, topic, local);
+    if (route.nodes.length === 0 && route.shares.length === 0) return null;
+    const nodes = new Map<string, Portion>();
+    for (const nodeId of route.nodes) nodes.set(nodeId, PLAIN);
+    if (route.shares.length === 0) return { groups: local.groups, nodes };
+    const groups = local.groups.filter(({ name }) => !route.shares.some(({ key }) => key === name));
+    for (const share of route.shares) {
+      const group = local.groups.find(({ name }) => name === share.key) ?? null;
+      const nodeId = this.#choose(realm.name, share, group, messages, mayQueue);
+      if (nodeId === this.#cluster.nodeId) groups.push(group!);
+      else if (nodeId !== null) {
+        const portion = nodes.get(nodeId);
+        nodes.set(nodeId, { plain: portion?.plain ?? false, shares: [...(portion?.shares ?? []), share.key] });
+      }
+    }
+    return { groups, nodes };
+  }
+
+  isWanted(realm: Realm, topic: string, local: Route): boolean {
+    const { nodes, shares } = this.#routeOf(realm.name, topic, local);
+    return nodes.length > 0 || shares.length > 0;
+  }
+
+  /** Whether a shared subscription has a member with a connection on another node. */
+  hasMember(realm: Realm, key: string): boolean {
+    const share = this.#cluster.interest.share(realm.name, key);
+    return share !== null && this.#candidates(share.holders, 'online', 0).length > 0;
+  }
+
+  sendRun(realm: Realm, run: PublishRun, { nodes }: Spread): void {
+    const sequence = this.#sequence + 1;
+    this.#sequence += run.count;
+    const { buffer, start, end } = run.form(run.version);
+    let plain: Buffer | null = null;
+    for (const [nodeId, portion] of nodes) {
+      const link = this.#cluster.link(nodeId);
+      if (link === null) continue;
+      let head: Buffer;
+      if (portion === PLAIN) {
+        plain ??= encodeRunHead(realm.name, run, PLAIN, sequence);
+        head = plain;
+      } else head = encodeRunHead(realm.name, run, portion, sequence);
+      link.loose(FrameType.Run, head, buffer, start, end, run.count);
+    }
+  }
+
+  /**
+   * @param stamp of a retained message, which goes to every node
+   * @returns how many nodes with subscribers it goes to
+   */
+  send(
+    realm: Realm,
+    message: Message,
+    spread: Spread | null,
+    stamp: Stamp | null,
+    commit: CommitTarget | null,
+  ): number {
+    const sequence = ++this.#sequence;
+    const wallMs = this.#wallMs();
+    const encoded = new Map<Portion, Buffer>();
+    const frameOf = (portion: Portion): Buffer => {
+      let frame = encoded.get(portion);
+      if (frame === undefined) {
+        frame = encodeMessage(realm.name, message, portion, sequence, stamp, wallMs);
+        encoded.set(portion, frame);
+      }
+      return frame;
+    };
+    let count = 0;
+    for (const [nodeId, portion] of spread?.nodes ?? []) {
+      const link = this.#cluster.link(nodeId);
+      if (link === null) continue;
+      count++;
+      this.#sendFrame(link, realm, message, portion, frameOf(portion), commit);
+    }
+    if (stamp !== null) this.#sendToOthers(spread, message, frameOf, commit);
+    return count;
+  }
+
+  /** A member of a shared subscription is gone with a message that it had not got: another node's may have it. @returns whether one has */
+  handOver(realm: Realm, key: string, message: Message, commit: CommitTarget | null): boolean {
+    const share = this.#cluster.interest.share(realm.name, key);
+    if (share === null) return false;
+    const nodeId = this.#choose(realm.name, share, null, 1, message.qos > 0);
+    const link = nodeId === null ? null : this.#cluster.link(nodeId);
+    if (link === null) return false;
+    const portion = { plain: false, shares: [key] };
+    const frame = encodeMessage(realm.name, message, portion, ++this.#sequence, null, this.#wallMs());
+    this.#sendFrame(link, realm, message, portion, frame, commit);
+    return true;
+  }
+
+  /** Gives a message that came back from another node to some other member, here or elsewhere. Set by whoever can deliver here. */
+  redeliver: (realm: Realm, key: string, message: Message, commit: CommitTarget | null) => void = () => {};
+
+  #sendFrame(
+    link: Link,
+    realm: Realm,
+    message: Message,
+    portion: Portion,
+    frame: Buffer,
+    commit: CommitTarget | null,
+  ): void {
+    if (message.qos === 0) {
+      link.loose(FrameType.Message, frame, NO_BYTES, 0, 0, 1);
+      return;
+    }
+    if (commit === null && link.isFull) {
+      this.#counters.drop('peer_full', 1);
+      return;
+    }
+    commit?.slots.oblige(commit.slot);
+    if (portion.shares.length > 0) {
+      const answer = new ShareAnswer(this, link, realm, message, portion.shares, commit);
+      link.held(FrameType.Message, frame, NO_BYTES, answer, commit?.slot ?? 0);
+    } else link.held(FrameType.Message, frame, NO_BYTES, commit?.slots ?? NOBODY_WAITS, commit?.slot ?? 0);
+    if (link.isFull) commit?.holdBack?.(link);
+  }
+
+  /** A retained message goes also where nobody wants it now. */
+  #sendToOthers(
+    spread: Spread | null,
+    message: Message,
+    frameOf: (portion: Portion) => Buffer,
+    commit: CommitTarget | null,
+  ): void {
+    for (const link of this.#cluster.links()) {
+      if (spread?.nodes.has(link.peer.peerId) === true) continue;
+      if (message.qos === 0) link.loose(FrameType.Message, frameOf(NOWHERE), NO_BYTES, 0, 0, 1);
+      else if (commit !== null || !link.isFull) {
+        commit?.slots.oblige(commit.slot);
+        link.held(FrameType.Message, frameOf(NOWHERE), NO_BYTES, commit?.slots ?? NOBODY_WAITS, commit?.slot ?? 0);
+        if (link.isFull) commit?.holdBack?.(link);
+      }
+    }
+  }
+
+  #routeOf(realm: string, topic: string, local: Route): RemoteRoute {
+    const { interest } = this.#cluster;
+    const known = local.elsewhere as Known | null;
+    const stamp = interest.stamp(realm, local.keys);
+    if (known !== null && known.stamp === stamp) return known.route;
+    const route = isOfThisNode(topic) ? NO_ROUTE : interest.match(realm, topic);
+    local.elsewhere = new Known(stamp, route);
+    return route;
+  }
+
+  #choose(
+    realm: string,
+    { key, holders }: RemoteShare,
+    group: ShareGroup | null,
+    messages: number,
+    mayQueue: boolean,
+  ): string | null {
+    const here = group?.online ?? 0;
+    if (here > 0 && this.#options.sharedLocalFirst) return this.#cluster.nodeId;
+    const candidates = this.#candidates(holders, 'online', here);
+    // Never to a member without a connection while another has one.
+    if (candidates.length === 0 && mayQueue) candidates.push(...this.#candidates(holders, 'away', group?.away ?? 0));
+    return candidates.length === 0 ? null : this.#turns.choose(`${realm}\0${key}`, candidates, messages);
+  }
+
+  #candidates(holders: RemoteShare['holders'], which: 'online' | 'away', here: number): ShareCandidate[] {
+    const candidates: ShareCandidate[] = here > 0 ? [{ nodeId: this.#cluster.nodeId, weight: here }] : [];
+    for (const { nodeId, count } of holders) {
+      if (count[which] > 0 && this.#cluster.link(nodeId) !== null) candidates.push({ nodeId, weight: count[which] });
+    }
+    return candidates;
+  }
+}
+
+const NO_ROUTE: RemoteRoute = { nodes: [], shares: [] };
+const NOWHERE: Portion = { plain: false, shares: [] };
+
+/** Each node has its own. */
+function isOfThisNode(topic: string): boolean {
+  return topic.startsWith('$SYS/');
+}
+
+/**
+ * Waits for the answer to a message with shared subscriptions in it. A node that has lost its last member meanwhile says so, and one that is
+ * gone says nothing: then the message goes to a member elsewhere, before its publisher is answered.
+ */
+class ShareAnswer implements Obligations {
+  readonly #elsewhere: Elsewhere;
+  readonly #link: Link;
+  readonly #realm: Realm;
+  readonly #message: Message;
+  readonly #shares: readonly string[];
+  readonly #commit: CommitTarget | null;
+
+  constructor(
+    elsewhere: Elsewhere,
+    link: Link,
+    realm: Realm,
+    message: Message,
+    shares: readonly string[],
+    commit: CommitTarget | null,
+  ) {
+    this.#elsewhere = elsewhere;
+    this.#link = link;
+    this.#realm = realm;
+    // It may have to be sent again, and must not keep its read buffer until then.
+    message.compact();
+    this.#message = message;
+    this.#shares = shares;
+    this.#commit = commit === null ? null : { slots: commit.slots, slot: commit.slot };
+  }
+
+  meet(slot: number, reason = 0): void {
+    const lost = this.#link.state === 'closed' || reason === Reason.NoMatchingSubscribers;
+    if (lost) {
+      for (const share of this.#shares) this.#elsewhere.redeliver(this.#realm, share, this.#message, this.#commit);
+    }
+    this.#commit?.slots.meet(slot, lost ? 0 : reason);
+  }
+}
