@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import mqtt, { type MqttClient } from 'mqtt';
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { CommandError, type Io, UsageError } from './io.ts';
 
 export const DEFAULT_MQTT_URL = 'mqtt://127.0.0.1:1883';
@@ -26,10 +26,7 @@ export function parseQos(text: string): 0 | 1 | 2 {
 /** Connects once; a command that loses its connection fails, and leaves trying again to its caller. */
 export async function connect(flags: ConnectionFlags, env: Io['env']): Promise<MqttClient> {
   const url = flags.url ?? env.PLEXUS_URL ?? DEFAULT_MQTT_URL;
-  if (!/^(mqtts?|tcp|ssl|wss?):\/\//.test(url) || !URL.canParse(url)) {
-    throw new UsageError(`--url ${url} is no mqtt(s) or ws(s) URL`);
-  }
-  const client = mqtt.connect(url, {
+  const client = await open(url, {
     protocolVersion: 5,
     clean: true,
     reconnectPeriod: 0,
@@ -48,6 +45,25 @@ export async function connect(flags: ConnectionFlags, env: Io['env']): Promise<M
   });
   client.removeAllListeners('error').removeAllListeners('close');
   return client;
+}
+
+async function open(url: string, options: IClientOptions): Promise<MqttClient> {
+  if (url.startsWith('plexus://')) return openPeer(url, options);
+  if (!/^(mqtts?|tcp|ssl|wss?):\/\//.test(url) || !URL.canParse(url)) {
+    throw new UsageError(`--url ${url} is no mqtt(s), ws(s) or plexus URL`);
+  }
+  return mqtt.connect(url, options);
+}
+
+async function openPeer(url: string, options: IClientOptions): Promise<MqttClient> {
+  // libp2p takes longer to load than most commands do.
+  const { connectPeer } = await import('@plexus/client-peer');
+  try {
+    return connectPeer(url, options);
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(`--url ${url}: ${error.message}`);
+    throw error;
+  }
 }
 
 /** Rejects when the connection ends before the command is done, with the reason that the node gave. */

@@ -51,10 +51,19 @@ async function until<T>(what: string, read: () => T | null | Promise<T | null>):
 }
 
 function startNode(dataDir: string, args: readonly string[] = []): Running {
-  return launch(['start', '--mqtt-port', '0', '--http-port', '0', '--data-dir', dataDir, ...args]);
+  const ports = ['--mqtt-port', '0', '--http-port', '0', '--peer-port', '0'];
+  return launch(['start', ...ports, '--data-dir', dataDir, ...args]);
 }
 
-async function infoOf(dataDir: string): Promise<{ mqttPort: number; httpPort: number; nodeId: string; pid: number }> {
+interface NodeFile {
+  mqttPort: number;
+  httpPort: number;
+  peerPort: number;
+  nodeId: string;
+  pid: number;
+}
+
+async function infoOf(dataDir: string): Promise<NodeFile> {
   const path = join(dataDir, 'node.json');
   await until(path, () => (existsSync(path) ? true : null));
   return JSON.parse(readFileSync(path, 'utf8'));
@@ -124,6 +133,14 @@ describe('against a node', () => {
     });
   });
 
+  it('pub and sub reach the peer port, too', async () => {
+    const { peerPort } = await infoOf(dataDir);
+    const url = `plexus://127.0.0.1:${peerPort}`;
+    await plexus(['pub', '-t', 'by-peer', '-m', 'value', '-r', '-q', '1', '--url', url]);
+    const { out } = await plexus(['sub', '-t', 'by-peer', '-n', '1', '--json', '--url', url]);
+    expect(JSON.parse(out)).toMatchObject({ payload: 'value', retain: true });
+  });
+
   it('pub -r is there for whoever subscribes later', async () => {
     await plexus(['pub', '-t', 'kept', '-m', 'value', '-r', '-q', '1', '--url', mqtt]);
     const { out } = await plexus(['sub', '-t', 'kept', '-n', '1', '--json', '--url', mqtt]);
@@ -153,6 +170,25 @@ describe('against a node', () => {
     const again = await plexus(['clients', 'kick', realm, clientId, '--url', http]);
     expect(again.code).toBe(1);
     expect(again.err).toContain('client_not_found');
+  });
+});
+
+describe('a node in no cluster', () => {
+  it('has no peers, and says so', async () => {
+    const peers = await plexus(['peers', '--url', http, '--json']);
+    expect(JSON.parse(peers.out)).toEqual({ peers: [], next: null });
+    expect((await plexus(['peers', '--url', http])).out).toMatch(/^PEER +MEMBER /);
+    const { out } = await plexus(['cluster', 'status', '--url', http, '--json']);
+    const { nodeId } = await infoOf(dataDir);
+    expect(JSON.parse(out)).toMatchObject({ name: null, members: [{ nodeId, self: true, state: 'up' }] });
+    expect((await plexus(['cluster', 'status', '--url', http])).out).toContain(`${nodeId} (this one)`);
+  });
+
+  it('has none to leave or remove', async () => {
+    const left = await plexus(['cluster', 'leave', '--url', http]);
+    expect([left.code, left.err]).toEqual([1, expect.stringContaining('not_in_cluster')]);
+    const removed = await plexus(['peers', 'remove', 'nobody', '--url', http]);
+    expect([removed.code, removed.err]).toEqual([1, expect.stringContaining('peer_not_found')]);
   });
 });
 

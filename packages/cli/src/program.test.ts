@@ -42,6 +42,8 @@ describe('exit codes', () => {
     [['pub', '-t', 'a', '-m', 'x', '-q', '3'], 2],
     [['pub', '-t', 'a', '-m', 'x', '--url', 'gopher://x'], 2],
     [['pub', '-t', 'a', '-m', 'x', '--url', `mqtt://${NOBODY}`], 1],
+    [['pub', '-t', 'a', '-m', 'x', '--url', 'plexus://'], 2],
+    [['pub', '-t', 'a', '-m', 'x', '--url', `plexus://${NOBODY}`], 1],
     [['pub', '-t', 'a', '-f', '/nowhere/at/all'], 1],
     [['sub'], 2],
     [['sub', '-t', 'a/#/b'], 2],
@@ -67,6 +69,13 @@ describe('exit codes', () => {
     [['store', 'stats', '--url', `http://${NOBODY}`], 1],
     [['store', 'verify', '--url', `http://${NOBODY}`], 1],
     [['store', 'verify', '--file', 'x', '--store', 'default'], 2],
+    [['peers', '--url', `http://${NOBODY}`], 1],
+    [['peers', 'remove'], 2],
+    [['peers', 'remove', 'x', '--url', `http://${NOBODY}`], 1],
+    [['cluster'], 2],
+    [['cluster', 'status', '--url', `http://${NOBODY}`], 1],
+    [['cluster', 'leave', '--url', `http://${NOBODY}`], 1],
+    [['cluster', 'secret', 'extra'], 2],
     [['passwd'], 2],
   ])('%j: %i', async (args, code) => {
     const result = await plexus(args);
@@ -98,7 +107,9 @@ describe('start', () => {
     for (const flag of ['--data-dir', '--allow-anonymous', '--no-allow-anonymous', '--http-hosts', '--queue-full']) {
       expect(out).toContain(flag);
     }
+    expect(out).toContain('--no-quic');
     expect(out).not.toContain('--users');
+    expect(out).not.toContain('--cluster-secret ');
   });
 });
 
@@ -109,6 +120,16 @@ describe('passwd', () => {
     expect(out).toMatch(/^scrypt\$16384\$8\$5\$[\w-]+\$[\w-]+\n$/);
     expect(err).toContain(`passwordHash: ${out.trim()}`);
     expect(err).toContain('realm: "plant"');
+  });
+});
+
+describe('cluster secret', () => {
+  it('prints another one each time', async () => {
+    const [one, other] = [await plexus(['cluster', 'secret']), await plexus(['cluster', 'secret'])];
+    expect(one).toMatchObject({ code: 0, err: '' });
+    // 256 bits, as base64 or hexadecimal.
+    expect(one.out).toMatch(/^(?:[\w-]{43}|[0-9a-f]{64})\n$/);
+    expect(other.out).not.toBe(one.out);
   });
 });
 

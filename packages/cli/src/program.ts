@@ -1,7 +1,9 @@
 import { PlexusError } from '@plexus/protocol';
 import { Command, CommanderError } from 'commander';
 import { clientsCommand, sessionsCommand } from './commands/clients.ts';
+import { clusterCommand } from './commands/cluster.ts';
 import { passwdCommand } from './commands/passwd.ts';
+import { peersCommand } from './commands/peers.ts';
 import { pubCommand } from './commands/pub.ts';
 import { startCommand } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
@@ -29,6 +31,8 @@ async function build(args: readonly string[], io: Io): Promise<Command> {
     .addCommand(pubCommand(io))
     .addCommand(subCommand(io))
     .addCommand(storeCommand(io))
+    .addCommand(peersCommand(io))
+    .addCommand(clusterCommand(io))
     .addCommand(passwdCommand(io));
   settle(program, io);
   return program;

@@ -16,7 +16,8 @@ let url: string;
 
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'plexus-cli-store-'));
-  node = spawn(PLEXUS, ['start', '--mqtt-port', '0', '--http-port', '0', '--data-dir', dataDir], { stdio: 'ignore' });
+  const ports = ['--mqtt-port', '0', '--http-port', '0', '--peer-port', '0'];
+  node = spawn(PLEXUS, ['start', ...ports, '--data-dir', dataDir], { stdio: 'ignore' });
   const info = join(dataDir, 'node.json');
   for (const deadline = Date.now() + START_TIMEOUT_MS; !existsSync(info); await sleep(20)) {
     if (Date.now() > deadline) throw new Error('the node did not start');

@@ -26,7 +26,7 @@ export function startCommand(io: Io, server: Server | null): Command {
 
 function startOptions({ OPTIONS, envOf, flagOf }: Server): Option[] {
   return Object.entries(OPTIONS).flatMap(([key, option]) => {
-    if (option.only === 'file') return [];
+    if (option.only === 'file' || option.only === 'environment') return [];
     const help = `${option.help} (env ${envOf(key)})`;
     const flag = flagOf(key);
     if (option.kind === 'bool') return [new Option(flag, help), new Option(flag.replace('--', '--no-'), `not ${flag}`)];
@@ -73,12 +73,16 @@ class Signals {
 }
 
 /** What a person wants to know first, and can try next. */
-export function greeting(info: NodeInfo, config: Pick<Config, 'host' | 'dataDir' | 'httpTls'>): string {
+export function greeting(info: NodeInfo, config: Pick<Config, 'host' | 'dataDir' | 'httpTls' | 'cluster'>): string {
   // A wildcard address can be bound, but not be connected to from everywhere.
   const reachable = config.host === '0.0.0.0' ? '127.0.0.1' : config.host === '::' ? '::1' : config.host;
   const host = reachable.includes(':') ? `[${reachable}]` : reachable;
   const mqtt = `mqtt://${host}:${info.mqttPort}`;
   const mqtts = info.mqttsPort === null ? '' : `  MQTTS  mqtts://${host}:${info.mqttsPort}\n`;
+  const peers =
+    info.peerPort === null
+      ? ''
+      : `  peers  ${host}:${info.peerPort}${config.cluster === null ? '' : `, cluster ${config.cluster}`}\n`;
   const s = config.httpTls ? 's' : '';
   const url = mqtt === 'mqtt://127.0.0.1:1883' ? '' : ` --url ${mqtt}`;
   return `
@@ -87,7 +91,7 @@ Plexus ${info.version}, node ${info.nodeId}
   MQTT   ${mqtt}
 ${mqtts}  MQTT   ws${s}://${host}:${info.httpPort}/mqtt
   HTTP   http${s}://${host}:${info.httpPort}   API: /openapi.json, metrics: /metrics
-  data   ${resolve(config.dataDir)}
+${peers}  data   ${resolve(config.dataDir)}
 ${reachable === config.host ? '' : `  bound to every address of this machine (${config.host})\n`}
 Try it, in two more terminals:
 

@@ -10,6 +10,7 @@ interface Node {
   unmet: string[];
   mqttPort: number | null;
   httpPort: number | null;
+  peerPort: number | null;
   stats: {
     connections: number;
     sessions: number;
@@ -38,7 +39,7 @@ function describe(node: Node): string {
     ['node', `${node.nodeId} (Plexus ${node.version})`],
     ['state', node.ready ? 'ready' : `not ready: ${node.unmet.join(', ')}`],
     ['up', `${Math.round(node.uptimeS)} s`],
-    ['ports', `mqtt ${node.mqttPort ?? 'off'}, http ${node.httpPort ?? 'off'}`],
+    ['ports', `mqtt ${node.mqttPort ?? 'off'}, http ${node.httpPort ?? 'off'}, peers ${node.peerPort ?? 'off'}`],
     ['clients', stats.connections],
     ['sessions', stats.sessions],
     ['subscriptions', stats.subscriptions],

@@ -9,7 +9,7 @@ import type { AdminPorts, BrokerStats, ClientInfo, PageQuery, SessionInfo } from
 /** The largest packet that MQTT can say: what a client takes that named no maximum, MQTT 5.0 §2.1.4. */
 const MAX_MQTT_PACKET_BYTES = 268_435_460;
 
-type BrokerPorts = Pick<AdminPorts, 'clients' | 'sessions' | 'publisher' | 'stats'>;
+type BrokerPorts = Pick<AdminPorts, 'clients' | 'sessions' | 'publisher' | 'stats' | 'localInterest'>;
 
 /** The broker as the HTTP API sees it. */
 export function brokerPorts(broker: Broker): BrokerPorts {
@@ -51,6 +51,15 @@ export function brokerPorts(broker: Broker): BrokerPorts {
           outcome: reason >= Reason.UnspecifiedError ? 'refused' : 'accepted',
           matched: realm.route(message.topic).targets.length,
         };
+      },
+    },
+    localInterest: {
+      match(realmName, topic) {
+        const realm = broker.realms.find(realmName);
+        if (realm === null) return { subscribed: false, shares: [] };
+        const { targets, groups } = realm.route(realm.topic(topic));
+        const shares = groups.map(({ name, online, away }) => ({ key: name, count: { online, away } }));
+        return { subscribed: targets.length > 0, shares };
       },
     },
     stats: { snapshot: () => snapshot(broker) },

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { ClusterMetrics } from './cluster-metrics.ts';
 import type { AdminPorts, BrokerStats } from './ports.ts';
 import { StoreMetrics } from './store-metrics.ts';
 
@@ -79,7 +80,8 @@ export interface Metrics {
   stop(): void;
 }
 
-type MetricsPorts = Pick<AdminPorts, 'stats' | 'readiness' | 'node' | 'stores' | 'clock'>;
+type MetricsPorts = Pick<AdminPorts, 'clusterStores'> &
+  Required<Pick<AdminPorts, 'stats' | 'readiness' | 'node' | 'stores' | 'peers' | 'cluster' | 'clock'>>;
 
 /** Reads the broker's numbers when somebody asks; counting itself knows nothing of Prometheus. */
 export function createMetrics(ports: MetricsPorts): Metrics {
@@ -109,11 +111,13 @@ export function createMetrics(ports: MetricsPorts): Metrics {
     registers: [registry],
   });
   const stores = new StoreMetrics(registry, ports.stores, ports.clock);
+  const cluster = new ClusterMetrics(registry, ports.peers, ports.cluster, ports.clusterStores ?? null);
 
   return {
     contentType: registry.contentType,
     async text() {
       await stores.update();
+      cluster.update();
       const snapshot = stats.snapshot();
       for (const { row, metric } of metrics) write(metric, row.read(snapshot));
       ready.set(readiness.unmet().length === 0 ? 1 : 0);

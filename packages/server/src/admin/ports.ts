@@ -1,6 +1,9 @@
 /** What the HTTP API needs from the rest of the node. `node.ts` passes the implementations in. */
 import type { Properties, Qos } from '@plexus/protocol';
+import type { FilterCount, MemberListing, RemoteRoute } from '../cluster/ports.ts';
+import type { StoreListing } from '../gateway/store-listing.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { LinkInfo } from '../peer/link-ports.ts';
 import type { Stores } from '../store/store.ts';
 import type { BrokerStats, ClientInfo, NodeDescription, SessionInfo } from './schemas.ts';
 
@@ -57,6 +60,57 @@ export interface Publisher {
   publish(realm: string, message: OutsideMessage): Promise<PublishResult>;
 }
 
+/** Links to other nodes, members of the cluster or not. */
+export interface PeersView {
+  links(): readonly LinkInfo[];
+  /** Closes the links with a peer that are not pinned, after what waits there is sent. */
+  remove(peerId: string): void;
+  /** Channels that were turned away before they were links, by us or by the other end: how many, by reason. */
+  refusals(): Readonly<Record<string, number>>;
+}
+
+export interface ClusterStatus {
+  /** Addresses to join at behind which there is nobody yet. */
+  readonly sought: readonly string[];
+  /** How often two nodes were seen with one identity. */
+  readonly sameIdentity: number;
+  /** How often the copy of another node's table had to be made anew. */
+  readonly resyncs: number;
+}
+
+export interface ClusterView {
+  /** null: this node is in none. */
+  readonly name: string | null;
+  /** This node, and the others that it knows of. */
+  members(): readonly MemberListing[];
+  status(): ClusterStatus;
+  /** Where else a message on a topic goes. */
+  route(realm: string, topic: string): RemoteRoute;
+  /** Says so, waits for what is on its way, and goes on alone. */
+  leave(): Promise<void>;
+}
+
+export interface LocalMatch {
+  /** Whether a session has a subscription that is not shared. */
+  readonly subscribed: boolean;
+  /** Shared subscriptions with members here, by `$share/{group}/{filter}`. */
+  readonly shares: readonly { readonly key: string; readonly count: FilterCount }[];
+}
+
+/** What is wanted on this node. */
+export interface LocalInterest {
+  /** @param topic a valid one */
+  match(realm: string, topic: string): LocalMatch;
+}
+
+/** The stores of all nodes. */
+export interface ClusterStoresView {
+  /** Asks every node that has some. In order of realms and names. */
+  listing(): Promise<readonly StoreListing[]>;
+  /** Stores that are not served because another of the same name is. */
+  readonly conflicts: number;
+}
+
 export interface Stats {
   snapshot(): BrokerStats;
 }
@@ -78,6 +132,13 @@ export interface AdminPorts {
   stats: Stats;
   readiness: Readiness;
   stores: Stores;
+  localInterest: LocalInterest;
+  /** Absent: `NO_PEERS`. */
+  peers?: PeersView;
+  /** Absent: `aloneOf`. */
+  cluster?: ClusterView;
+  /** Absent: there are the stores of this node and no others. */
+  clusterStores?: ClusterStoresView;
   clock: Clock;
   log: AdminLog;
 }

@@ -58,18 +58,18 @@ export class PullConsumers {
   }
 
   /** @throws {PlexusError} consumer_not_found: it was let go, and what it had in hand went to others */
-  ack(key: PullKey, positions: readonly number[]): void {
-    this.#get(key).ack(positions);
+  async ack(key: PullKey, positions: readonly number[]): Promise<void> {
+    (await this.#get(key)).ack(positions);
   }
 
   /** @throws {PlexusError} consumer_not_found */
-  nack(key: PullKey, positions: readonly number[], action: NackAction, reason: string): void {
-    this.#get(key).nack(positions, action, reason);
+  async nack(key: PullKey, positions: readonly number[], action: NackAction, reason: string): Promise<void> {
+    (await this.#get(key)).nack(positions, action, reason);
   }
 
   /** Leaves the consumer group. @throws {PlexusError} consumer_not_found */
-  leave(key: PullKey): void {
-    this.#get(key).close();
+  async leave(key: PullKey): Promise<void> {
+    (await this.#get(key)).close();
   }
 
   /** Those that wait are answered, and nobody waits again. Idempotent. */
@@ -78,11 +78,11 @@ export class PullConsumers {
     for (const consumer of [...this.#consumers.values()]) consumer.close();
   }
 
-  #get(key: PullKey): PullConsumer {
+  async #get(key: PullKey): Promise<PullConsumer> {
     const consumer = this.#consumers.get(idOf(key));
     if (consumer !== undefined) return consumer;
     // The subscription itself may be what is missing.
-    key.store.subscriptions.get(key.subscription);
+    await key.store.subscriptions.get(key.subscription);
     throw new PlexusError('consumer_not_found', { name: key.subscription, consumer: key.consumer });
   }
 }
@@ -98,11 +98,12 @@ interface Waiting {
 }
 
 class PullConsumer implements ConsumerSink {
+  readonly canMove = true;
   readonly #key: PullKey;
   readonly #clock: Clock;
   readonly #onEnd: () => void;
-  readonly #idleMs: number;
-  readonly #consumer: Consumer;
+  /** null until it is in the group, which takes a while where the store is on another node. */
+  #consumer: Consumer | null = null;
   /** Delivered by the subscription, and not yet fetched: hardly more than one answer may hold. */
   readonly #ready: Delivery[] = [];
   #readyBytes = 0;
@@ -116,9 +117,25 @@ class PullConsumer implements ConsumerSink {
     this.#key = key;
     this.#clock = clock;
     this.#onEnd = onEnd;
-    const { subscriptions } = key.store;
-    this.#idleMs = subscriptions.get(key.subscription).definition.ackTimeoutMs;
-    this.#consumer = subscriptions.attach(key.subscription, { name: key.consumer, pull: true }, this);
+    const attached = key.store.subscriptions.attach(key.subscription, { name: key.consumer, pull: true }, this);
+    if (attached instanceof Promise) {
+      attached.then(
+        (consumer) => this.#attached(consumer),
+        (error: unknown) => this.#refused(error as Error),
+      );
+    } else this.#attached(attached);
+  }
+
+  #attached(consumer: Consumer): void {
+    this.#consumer = consumer;
+    if (this.#isOver) consumer.close();
+    else if (this.#waiting !== null) this.#ask(this.#waiting.limit);
+    else this.#touch();
+  }
+
+  #refused(error: Error): void {
+    this.#over();
+    this.#waiting?.fail(error);
   }
 
   get isOver(): boolean {
@@ -161,19 +178,19 @@ class PullConsumer implements ConsumerSink {
   }
 
   ack(positions: readonly number[]): void {
-    for (const position of positions) this.#consumer.ack(position);
+    for (const position of positions) this.#consumer?.ack(position);
     this.#touch();
   }
 
   nack(positions: readonly number[], action: NackAction, reason: string): void {
-    for (const position of positions) this.#consumer.nack(position, action, reason);
+    for (const position of positions) this.#consumer?.nack(position, action, reason);
     this.#touch();
   }
 
   close(): void {
     this.#over();
     this.#waiting?.answer([]);
-    this.#consumer.close();
+    this.#consumer?.close();
   }
 
   deliver(event: StoredEvent, attempt: number): void {
@@ -197,9 +214,11 @@ class PullConsumer implements ConsumerSink {
    * delivery, so none is taken that does not fit the answer.
    */
   #ask(limit: number): void {
+    const consumer = this.#consumer;
+    if (consumer === null) return;
     while (!this.#isAsking && !this.#isOver && this.#ready.length < limit && this.#readyBytes < MAX_ANSWER_BYTES) {
       this.#isAsking = true;
-      this.#consumer.request(1);
+      consumer.request(1);
     }
   }
 
@@ -226,8 +245,8 @@ class PullConsumer implements ConsumerSink {
   /** Starts to count anew how long nothing was heard of it. */
   #touch(): void {
     this.#idle?.cancel();
-    if (this.#isOver || this.#waiting !== null) return;
-    this.#idle = this.#clock.setTimeout(() => this.close(), this.#idleMs);
+    if (this.#isOver || this.#waiting !== null || this.#consumer === null) return;
+    this.#idle = this.#clock.setTimeout(() => this.close(), this.#consumer.ackTimeoutMs);
   }
 
   #over(): void {

@@ -1,4 +1,6 @@
-import { type Static, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
+
+export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 /** How one connected client is shown. Times are ISO 8601 in UTC. */
 export const ClientInfo = Type.Object({

@@ -118,6 +118,7 @@ beforeEach(async () => {
     stats: { snapshot: () => stats },
     readiness: { unmet: () => unmet },
     stores: testStores(),
+    localInterest: { match: () => ({ subscribed: false, shares: [] }) },
     clock: systemClock,
     log: { error: (details) => calls.push(details) },
   };
@@ -352,6 +353,7 @@ async function portsOf(): Promise<Omit<AdminPorts, 'log'>> {
     stats: { snapshot: () => stats },
     readiness: { unmet: () => [] },
     stores: testStores(),
+    localInterest: { match: () => ({ subscribed: false, shares: [] }) },
     clock: systemClock,
   };
 }

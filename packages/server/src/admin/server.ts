@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { PlexusError } from '@plexus/protocol';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
+import { aloneOf, NO_PEERS } from './alone.ts';
 import { asPlexusError } from './error-answer.ts';
 import { createHostRule } from './host-rule.ts';
 import { HttpServer, type HttpServerOptions, refuse } from './http-server.ts';
@@ -11,9 +12,11 @@ import { createMetrics } from './metrics.ts';
 import type { AdminPorts } from './ports.ts';
 import { PullConsumers } from './pull-consumers.ts';
 import { clientRoutes, sessionRoutes } from './routes/clients.ts';
+import { clusterRoutes } from './routes/cluster.ts';
 import { healthRoutes, metricsRoute } from './routes/health.ts';
 import { nodeRoutes } from './routes/node.ts';
 import { pageRoutes } from './routes/pages.ts';
+import { peerRoutes } from './routes/peers.ts';
 import { publishRoutes } from './routes/publish.ts';
 import { storeRoutes } from './routes/stores.ts';
 import { serveWebSockets, type WebSocketServing } from './upgrade.ts';
@@ -67,7 +70,9 @@ export async function createAdmin(ports: AdminPorts, config: AdminConfig, servin
     },
     clientErrorHandler: ({ message }, socket) => refuse(socket, new PlexusError('bad_request', { reason: message })),
   }).withTypeProvider<TypeBoxTypeProvider>();
-  const metrics = createMetrics(ports);
+  const peers = ports.peers ?? NO_PEERS;
+  const cluster = ports.cluster ?? aloneOf(ports.node.describe());
+  const metrics = createMetrics({ ...ports, peers, cluster });
 
   app.setValidatorCompiler(validatorCompiler);
   // A page elsewhere can send text/plain without asking first; we want JSON alone.
@@ -103,8 +108,9 @@ export async function createAdmin(ports: AdminPorts, config: AdminConfig, servin
   await app.register(clientRoutes(ports.clients), api);
   await app.register(sessionRoutes(ports.sessions), api);
   await app.register(publishRoutes(ports.publisher, ports.clients, config), api);
-  const { stores, clock, log } = ports;
-  await app.register(storeRoutes({ stores, clock, log, answers, pull }), api);
+  await app.register(peerRoutes(peers, cluster), api);
+  await app.register(clusterRoutes(cluster, ports.localInterest, config), api);
+  await app.register(storeRoutes({ ...ports, answers, pull }), api);
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   app.addHook('onClose', async () => metrics.stop());
   await app.ready();

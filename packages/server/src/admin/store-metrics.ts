@@ -1,19 +1,12 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import type { Clock } from '../lib/clock.ts';
 import type { StoreInfo } from '../store/reads.ts';
 import type { Store, StoreStatus, Stores } from '../store/store.ts';
 import type { SubscriptionCounts, SubscriptionInfo } from '../store/subscription.ts';
+import { type Row, RowMetrics, row } from './metric-rows.ts';
 
 /** A store that does not answer must not hold up the numbers of everything else. */
 const MAX_WAIT_MS = 2000;
-
-interface Row<T> {
-  readonly name: string;
-  readonly help: string;
-  readonly read: (from: T) => number;
-}
-
-const row = <T>(name: string, help: string, read: Row<T>['read']): Row<T> => ({ name, help, read });
 
 const STATUS_ROWS: readonly Row<StoreStatus>[] = [
   row('healthy', '1 while the store can be written and read', (s) => (s.healthy ? 1 : 0)),
@@ -57,18 +50,18 @@ const COUNTS: readonly (readonly [name: keyof SubscriptionCounts, help: string])
 export class StoreMetrics {
   readonly #stores: Stores;
   readonly #clock: Clock;
-  readonly #status: Gauges<StoreStatus>;
-  readonly #info: Gauges<StoreInfo>;
-  readonly #subscriptions: Gauges<SubscriptionInfo>;
+  readonly #status: RowMetrics<StoreStatus>;
+  readonly #info: RowMetrics<StoreInfo>;
+  readonly #subscriptions: RowMetrics<SubscriptionInfo>;
   readonly #counters: ReadonlyMap<keyof SubscriptionCounts, Counter>;
   readonly #catchUpWarnings: Counter;
 
   constructor(registry: Registry, stores: Stores, clock: Clock) {
     this.#stores = stores;
     this.#clock = clock;
-    this.#status = new Gauges(registry, 'plexus_store_', STATUS_ROWS, ['store']);
-    this.#info = new Gauges(registry, 'plexus_store_', INFO_ROWS, ['store']);
-    this.#subscriptions = new Gauges(registry, 'plexus_store_subscription_', SUBSCRIPTION_ROWS, [
+    this.#status = new RowMetrics(registry, 'plexus_store_', STATUS_ROWS, ['store']);
+    this.#info = new RowMetrics(registry, 'plexus_store_', INFO_ROWS, ['store']);
+    this.#subscriptions = new RowMetrics(registry, 'plexus_store_subscription_', SUBSCRIPTION_ROWS, [
       'store',
       'subscription',
     ]);
@@ -90,7 +83,7 @@ export class StoreMetrics {
   async update(): Promise<void> {
     const stores = this.#stores.list();
     const infos = await Promise.all(stores.map((store) => this.#infoOf(store)));
-    for (const gauges of [this.#status, this.#info, this.#subscriptions]) gauges.reset();
+    for (const metrics of [this.#status, this.#info, this.#subscriptions]) metrics.reset();
     for (const counter of [...this.#counters.values(), this.#catchUpWarnings]) counter.reset();
     for (const [index, store] of stores.entries()) {
       const labels = { store: store.name };
@@ -123,24 +116,5 @@ export class StoreMetrics {
         },
       );
     });
-  }
-}
-
-class Gauges<T> {
-  readonly #gauges: readonly { readonly row: Row<T>; readonly gauge: Gauge }[];
-
-  constructor(registry: Registry, prefix: string, rows: readonly Row<T>[], labelNames: readonly string[]) {
-    this.#gauges = rows.map((one) => ({
-      row: one,
-      gauge: new Gauge({ name: prefix + one.name, help: one.help, labelNames: [...labelNames], registers: [registry] }),
-    }));
-  }
-
-  reset(): void {
-    for (const { gauge } of this.#gauges) gauge.reset();
-  }
-
-  set(labels: Record<string, string>, from: T): void {
-    for (const { row: one, gauge } of this.#gauges) gauge.set(labels, one.read(from));
   }
 }

@@ -1,11 +1,10 @@
-import { type TSchema, Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { LIMITS } from '../store/event.ts';
 import { QUERY_LIMITS } from '../store/query.ts';
-import { DEFAULT_LIMIT, ErrorAnswer, MAX_LIMIT } from './schemas.ts';
+import { DEFAULT_LIMIT, ErrorAnswer, MAX_LIMIT, Nullable } from './schemas.ts';
 
 const closed = { additionalProperties: false } as const;
 const Position = Type.Integer({ minimum: -1, description: '-1: none' });
-const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const Time = Type.String({ description: 'ISO 8601 in UTC, with microseconds' });
 
 /** What every route on stores may answer with, beside its own. */
@@ -49,6 +48,7 @@ const Worker = Type.Object({
   role: Type.Union([Type.Literal('writer'), Type.Literal('reader')]),
   restarts: Type.Integer(),
 });
+/** How a store is that this node can reach. */
 const storeStatus = {
   name: Type.String(),
   realm: Type.String(),
@@ -59,7 +59,27 @@ const storeStatus = {
   workers: Type.Array(Worker),
   writerQueueBytes: Type.Integer(),
 };
-export const StoreStatusAnswer = Type.Object(storeStatus);
+const InCluster = { description: 'Only in a cluster' };
+export const StoreListingAnswer = Type.Object({
+  ...storeStatus,
+  node: Nullable(Type.String({ description: 'Id of the node that has it; null: none has it now' })),
+  lastPosition: Nullable(Position),
+  writerQueueBytes: Nullable(Type.Integer()),
+  workers: Type.Array(
+    Type.Object({
+      ...Worker.properties,
+      load: Type.Optional(Type.Integer({ description: 'Requests that it has not answered. Only in a cluster' })),
+    }),
+  ),
+  uuid: Type.Optional(Type.String({ description: 'In its file. Only in a cluster' })),
+  conflict: Type.Optional(
+    Type.Boolean({ description: 'It is not served, because another store of the same name is. Only in a cluster' }),
+  ),
+  events: Type.Optional(Nullable(Type.Integer(InCluster))),
+  streams: Type.Optional(Nullable(Type.Integer(InCluster))),
+  bytes: Type.Optional(Nullable(Type.Integer(InCluster))),
+});
+export type StoreListingAnswer = Static<typeof StoreListingAnswer>;
 export const StoreAnswer = Type.Object({
   ...storeStatus,
   id: Type.String({ description: 'UUID, in the file' }),

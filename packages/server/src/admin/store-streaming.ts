@@ -123,7 +123,7 @@ class LiveStream {
     if (following.kind === 'selector') {
       const { selector, onlyNew } = following;
       checkSelector(selector);
-      const last = this.#store.lastPosition;
+      const last = onlyNew ? await this.#store.latest() : -1;
       const from = onlyNew ? last + 1 : following.from;
       return { ...nothingRead, selector, from, wants: () => true, id: 'position', begin: onlyNew ? last : null };
     }
@@ -136,7 +136,7 @@ class LiveStream {
     const start = { ...nothingRead, selector: coarseSelector(stream, filter), wants, id, begin: null } as const;
     checkSelector(start.selector);
     // Everything that was acknowledged up to here, a read sees that begins now.
-    const last = this.#store.lastPosition;
+    const last = await this.#store.latest();
     if (onlyNew) return { ...start, ...(await this.#now(stream, last)) };
     const history = linePages(this.#store, reading, null, this.#answer.signal);
     try {

@@ -17,19 +17,28 @@ const ORDERS: readonly Order[] = [
   { smaller: 'maxQueuedBytes', larger: 'maxTotalQueuedBytes', equalAllowed: true },
   { smaller: 'outboundBufferBytes', larger: 'maxStalledBytes', equalAllowed: true },
   { smaller: 'stallAfterMs', larger: 'writeTimeoutMs', equalAllowed: false },
+  { smaller: 'heartbeatIntervalMs', larger: 'peerDeadMs', equalAllowed: false },
+];
+
+/** Between nodes: a packet has to fit through a link. */
+const CLUSTER_ORDERS: readonly Order[] = [
+  { smaller: 'maxPacketBytes', larger: 'linkCreditBytes', equalAllowed: true },
+  { smaller: 'maxPacketBytes', larger: 'linkQueueBytes', equalAllowed: true },
+  { smaller: 'maxPacketBytes', larger: 'linkHeldBytes', equalAllowed: true },
 ];
 
 /** What no option can see alone. @returns the first fault, or null. */
 export function crossCheck(config: Config): Fault | null {
-  for (const { smaller, larger, equalAllowed } of ORDERS) {
+  const orders = config.cluster === null ? ORDERS : [...ORDERS, ...CLUSTER_ORDERS];
+  for (const { smaller, larger, equalAllowed } of orders) {
     const [low, high] = [config[smaller] as number, config[larger] as number];
     if (low < high || (equalAllowed && low === high)) continue;
     return { key: smaller, given: low, allowed: `${equalAllowed ? 'at most' : 'less than'} ${larger} (${high})` };
   }
-  return samePort(config) ?? tlsFault(config) ?? tooManyStores(config);
+  return samePort(config) ?? tlsFault(config) ?? clusterFault(config) ?? tooManyStores(config);
 }
 
-const PORTS = ['mqttPort', 'mqttsPort', 'httpPort'] as const;
+const PORTS = ['mqttPort', 'mqttsPort', 'httpPort', 'peerPort'] as const;
 
 function samePort(config: Config): Fault | null {
   for (const [i, key] of PORTS.entries()) {
@@ -51,6 +60,23 @@ function tlsFault(config: Config): Fault | null {
   const idle = (['tlsCert', 'tlsKey', 'tlsCa'] as const).find((key) => config[key] !== null);
   if (idle === undefined) return null;
   return { key: idle, given: config[idle], allowed: 'only with mqttsPort or httpTls, which are off' };
+}
+
+function clusterFault({ cluster, clusterSecret, clusterSecretFile, join, mdns }: Config): Fault | null {
+  if (cluster === null) {
+    // Whoever gave one of these meant to be in a cluster.
+    const only = 'only with cluster, which is not given';
+    if (clusterSecretFile !== null) return { key: 'clusterSecretFile', given: clusterSecretFile, allowed: only };
+    if (clusterSecret !== null) return { key: 'clusterSecret', given: 'something', allowed: only };
+    if (join.length > 0) return { key: 'join', given: join, allowed: only };
+    return mdns ? { key: 'mdns', given: mdns, allowed: only } : null;
+  }
+  if (clusterSecretFile === null && clusterSecret === null) {
+    const allowed = 'a file with the secret (`plexus cluster secret` makes one), or PLEXUS_CLUSTER_SECRET';
+    return { key: 'clusterSecretFile', given: undefined, allowed };
+  }
+  if (clusterSecretFile === null || clusterSecret === null) return null;
+  return { key: 'clusterSecretFile', given: clusterSecretFile, allowed: 'not together with PLEXUS_CLUSTER_SECRET' };
 }
 
 function tooManyStores({ stores, maxStores }: Config): Fault | null {

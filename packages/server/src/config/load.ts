@@ -15,6 +15,8 @@ export interface ConfigSources {
 }
 
 const KEYS = Object.keys(OPTIONS) as OptionKey[];
+/** In the place of what nobody may see. */
+const HIDDEN = 'something';
 const option = (key: OptionKey): Option<unknown> => OPTIONS[key] as unknown as Option<unknown>;
 
 function invalid(source: string, key: string, given: unknown, allowed: string, cause?: unknown): PlexusError {
@@ -49,6 +51,7 @@ function readConfigFile(path: string, readFile: (path: string) => string): Map<O
     if (!Object.hasOwn(OPTIONS, key)) throw invalid(path, key, 'unknown', suggestion(key));
     const known = key as OptionKey;
     if (option(known).only === 'command') throw invalid(path, key, raw, `a flag or ${envOf(key)} instead`);
+    if (option(known).only === 'environment') throw invalid(path, key, HIDDEN, `${envOf(key)} in the environment only`);
     values.set(known, take(path, known, raw, parseValue));
   }
   return values;
@@ -56,8 +59,9 @@ function readConfigFile(path: string, readFile: (path: string) => string): Map<O
 
 function take(source: string, key: OptionKey, raw: unknown, parse: typeof parseValue): unknown {
   const result = parse(key, option(key), raw);
-  if ('fault' in result) throw invalid(source, result.fault.key, result.fault.given, result.fault.allowed);
-  return result.value;
+  if (!('fault' in result)) return result.value;
+  const { key: at, given, allowed } = result.fault;
+  throw invalid(source, at, option(key).secret === true ? HIDDEN : given, allowed);
 }
 
 function fromFlags(flags: ConfigSources['flags']): Map<OptionKey, unknown> {
@@ -67,6 +71,9 @@ function fromFlags(flags: ConfigSources['flags']): Map<OptionKey, unknown> {
     if (!Object.hasOwn(OPTIONS, key)) throw invalid('command line', flagOf(key), 'unknown', suggestion(key));
     const known = key as OptionKey;
     if (option(known).only === 'file') throw invalid(flagOf(key), key, raw, 'set in the config file only');
+    if (option(known).only === 'environment') {
+      throw invalid(flagOf(key), key, HIDDEN, `${envOf(key)} in the environment only`);
+    }
     values.set(known, take(flagOf(key), known, raw, parseText));
   }
   return values;

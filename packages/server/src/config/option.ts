@@ -11,7 +11,9 @@ export interface Option<T> {
   readonly max?: number;
   readonly values?: readonly string[];
   /** Where it can be set. Default: everywhere. */
-  readonly only?: 'file' | 'command';
+  readonly only?: 'file' | 'command' | 'environment';
+  /** What was given is not shown in errors. */
+  readonly secret?: true;
   /** Narrower than the kind: null if the value will do, else what is allowed. */
   readonly check?: (value: T) => string | null;
   /** One sentence. */

@@ -1,22 +1,14 @@
 import { isLoopback } from '../lib/host.ts';
 import { LOG_LEVELS } from '../lib/log.ts';
+import { BYTES, COUNT, GiB, KiB, MiB, MS, notEmpty, PORT } from './bounds.ts';
 import { bool, int, list, type Option, oneOf, string } from './option.ts';
+import { PEER_OPTIONS } from './peer-options.ts';
 import { DEFAULT_STORES, STORE_THREADS, type StoreConfig } from './stores.ts';
 import type { UserConfig } from './users.ts';
 
-const KiB = 1024;
-const MiB = 1024 * KiB;
-const GiB = 1024 * MiB;
 const DAY_S = 24 * 60 * 60;
 /** The largest packet that MQTT can say: MQTT 5.0 §2.1.4. */
 const MAX_MQTT_PACKET_BYTES = 268_435_455 + 5;
-const MAX_DELAY_MS = 2 ** 31 - 1;
-const PORT = { min: 0, max: 65_535 };
-const BYTES = { unit: 'bytes', max: Number.MAX_SAFE_INTEGER } as const;
-const MS = { unit: 'ms', min: 1, max: MAX_DELAY_MS } as const;
-const COUNT = { min: 1, max: 2 ** 31 - 1 };
-
-const notEmpty = (value: string | null): string | null => (value === '' ? 'a text that is not empty' : null);
 
 /**
  * The one table of options. Everything else about options is derived from it: `Config`, flags, environment variables,
@@ -80,6 +72,8 @@ export const OPTIONS = {
     help: 'Whether clients without a user name may connect, to realm default.',
   }),
   logLevel: oneOf(LOG_LEVELS, { default: 'info', help: 'Least severe level that is logged.' }),
+
+  ...PEER_OPTIONS,
 
   connectTimeoutMs: int({
     default: 5000,
@@ -217,8 +211,8 @@ export const OPTIONS = {
   }),
   stores: {
     kind: 'stores',
-    default: DEFAULT_STORES,
-    defaultText: 'one store `default` in realm `default`',
+    default: (others) => (others.cluster === null ? DEFAULT_STORES : []),
+    defaultText: 'one store `default` in realm `default`; none in a cluster',
     only: 'file',
     help: 'Event stores of this node: a list of `{name, realm, mode, readers, timeoutMs, queueBytes}`; an empty list means none.',
   } as Option<readonly StoreConfig[]>,

@@ -124,6 +124,13 @@ export class ReadRouter {
     });
   }
 
+  /** Reads that one reader has in hand. */
+  loadOf(slot: WorkerSlot): number {
+    let load = 0;
+    for (const { reader } of this.#pending.values()) if (reader?.slot === slot) load++;
+    return load;
+  }
+
   /** Resolves when no read is under way. */
   whenIdle(): Promise<void> {
     return this.#pending.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));

@@ -5,22 +5,13 @@ import type { StoredEvent } from '../store/event.ts';
 import type { ReadName, ReadOperations, WriteName, WriteOperations } from '../store/operations.ts';
 import { decodePage } from '../store/page.ts';
 import type { Page, ReadRequest } from '../store/reads.ts';
-import type { Store, StoreStatus, StoreSubscriptions } from '../store/store.ts';
+import type { LocalStore, LocalSubscriptions, StoreStatus } from '../store/store.ts';
 import type { CatchUpOptions } from '../store/subscription.ts';
 import { StoreSubscriptionService } from '../store/subscriptions/service.ts';
 import { aborted } from './aborted.ts';
+import { DEFAULT_READ, pagesOf } from './pages.ts';
+import type { HeldStore } from './store-server.ts';
 import type { ThreadEngine } from './thread-engine.ts';
-
-/** Of `events`, where the caller says nothing else. */
-const DEFAULT_READ: ReadRequest = {
-  stream: null,
-  filter: {},
-  direction: 'forwards',
-  from: null,
-  limit: 1000,
-  maxBytes: 1024 * 1024,
-  form: 'frames',
-};
 
 const GRACE_MS = 1000;
 
@@ -33,12 +24,13 @@ export interface StoreHandleOptions {
 }
 
 /** A store that is open. */
-export class StoreHandle implements Store {
+export class StoreHandle implements LocalStore, HeldStore {
   readonly name: string;
   readonly realm: string;
   readonly #engine: ThreadEngine;
   readonly #clock: Clock;
   readonly #service: StoreSubscriptionService;
+  #id = '';
 
   private constructor({ name, realm, engine, clock, log }: StoreHandleOptions) {
     this.name = name;
@@ -53,6 +45,7 @@ export class StoreHandle implements Store {
     const store = new StoreHandle(options);
     try {
       await store.#service.start();
+      store.#id = (await store.#engine.read('storeInfo', {})).id;
       return store;
     } catch (error) {
       await store.close();
@@ -60,12 +53,21 @@ export class StoreHandle implements Store {
     }
   }
 
-  get subscriptions(): StoreSubscriptions {
+  get subscriptions(): LocalSubscriptions {
     return this.#service.subscriptions;
   }
 
   get lastPosition(): number {
     return this.#engine.lastPosition;
+  }
+
+  /** UUID, in the file. */
+  get id(): string {
+    return this.#id;
+  }
+
+  async latest(): Promise<number> {
+    return this.lastPosition;
   }
 
   get catchUpWarnings(): number {
@@ -74,6 +76,15 @@ export class StoreHandle implements Store {
 
   append(request: AppendRequest): Promise<AppendResult> {
     return this.#engine.append(request);
+  }
+
+  appendEncoded(bytes: Uint8Array): Promise<AppendResult> {
+    return this.#engine.appendEncoded(bytes);
+  }
+
+  /** Tells the registry how much its workers have to do. */
+  announce(): void {
+    this.#engine.announce();
   }
 
   write<K extends WriteName>(
@@ -87,21 +98,8 @@ export class StoreHandle implements Store {
     return this.#engine.read(operation, request);
   }
 
-  /** The next page is read while the caller works on one; never more than these two are in memory. An abort ends it quietly. */
-  async *pages(request: ReadRequest, signal?: AbortSignal): AsyncGenerator<Page, void, undefined> {
-    const read = (from: number | null): Promise<Page> => {
-      const page = this.#engine.read('readEvents', { ...request, from });
-      // It is looked at when its turn comes, if it comes.
-      page.catch(() => {});
-      return page;
-    };
-    const isAborted = (): boolean => signal?.aborted ?? false;
-    for (let next: Promise<Page> | null = read(request.from); next !== null && !isAborted(); ) {
-      const page: Page = await next;
-      if (isAborted()) return;
-      next = page.next === null ? null : read(page.next);
-      yield page;
-    }
+  pages(request: ReadRequest, signal?: AbortSignal): AsyncGenerator<Page, void, undefined> {
+    return pagesOf((one) => this.#engine.read('readEvents', one), request, signal);
   }
 
   async *events(request: Partial<ReadRequest>, signal?: AbortSignal): AsyncGenerator<StoredEvent, void, undefined> {

@@ -5,7 +5,7 @@ import type { PlexusError } from '@plexus/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lockFile } from '../lib/sqlite/file-lock.ts';
 import type { ReadRequest } from '../store/reads.ts';
-import type { Store } from '../store/store.ts';
+import type { LocalStore, Store } from '../store/store.ts';
 import { LocalWorkerRegistry } from './local-worker-registry.ts';
 import { storeFile } from './store-file.ts';
 import type { NodeStores } from './stores.ts';
@@ -29,7 +29,7 @@ async function start(...list: unknown[]): Promise<NodeStores> {
   return stores;
 }
 
-async function openStore(): Promise<Store> {
+async function openStore(): Promise<LocalStore> {
   return (await start({ name: 'orders' })).get('orders', null);
 }
 
@@ -151,7 +151,7 @@ describe('stores of a node', () => {
     expect(stores.list().map(({ lastPosition }) => lastPosition)).toEqual([19, 19, 19, 19, 19]);
     expect(
       registry
-        .members('store/default/c')
+        .members('store:default/c')
         .map(({ metadata }) => metadata.role)
         .sort(),
     ).toEqual(['reader', 'reader', 'writer']);
@@ -207,7 +207,7 @@ describe('subscriptions', () => {
     await append(store, 10);
     await store.subscriptions.create({ name: 'all', selector: { kind: 'all' } });
     const heard: number[] = [];
-    const consume = (of: Store, until: number): Promise<void> =>
+    const consume = (of: LocalStore, until: number): Promise<void> =>
       new Promise((resolve) => {
         const consumer = of.subscriptions.attach(
           'all',

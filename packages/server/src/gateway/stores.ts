@@ -1,13 +1,15 @@
 import { PlexusError } from '@plexus/protocol';
 import type { StoreConfig } from '../config/stores.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
 import type { LifecyclePart } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/log.ts';
 import { ThreadPool } from '../lib/sqlite/thread-pool.ts';
 import { UuidV7 } from '../lib/uuid.ts';
-import type { Store, Stores } from '../store/store.ts';
+import type { Stores } from '../store/store.ts';
+import { STORES_GROUP, storeMember, workersGroup } from './store-directory.ts';
 import { makeDirectoryOf, storeFile } from './store-file.ts';
 import { StoreHandle } from './store-handle.ts';
+import type { HeldStores } from './store-server.ts';
 import { ThreadEngine } from './thread-engine.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
 
@@ -35,12 +37,16 @@ const READERS = { all: 512 * MIB, most: 64 * MIB, least: 4 * MIB };
 const share = ({ all, most, least }: typeof WRITERS, count: number): number =>
   Math.floor(Math.max(Math.min(all / count, most), least));
 
+/** How often others hear how much the workers have to do, where that has changed. */
+const TELL_LOAD_MS = 1000;
+
 /** All stores of a node: a part of it that starts before whatever uses stores, and ends after. */
-export class NodeStores implements Stores, LifecyclePart {
+export class NodeStores implements Stores, HeldStores, LifecyclePart {
   readonly #options: NodeStoresOptions;
   readonly #pool: ThreadPool;
   readonly #ids: UuidV7;
   #stores = new Map<string, StoreHandle>();
+  #telling: Timer | null = null;
   /** Of all stores. */
   readonly #readers: number;
 
@@ -51,14 +57,24 @@ export class NodeStores implements Stores, LifecyclePart {
     this.#ids = new UuidV7(() => options.clock.wallMs());
   }
 
-  list(): readonly Store[] {
+  list(): readonly StoreHandle[] {
     return [...this.#stores.values()];
   }
 
-  get(name: string, realm: string | null): Store {
+  get(name: string, realm: string | null): StoreHandle {
+    const store = this.find(name, realm);
+    if (store === null) throw new PlexusError('store_not_found', { store: name });
+    return store;
+  }
+
+  held(name: string, realm: string): StoreHandle {
+    return this.get(name, realm);
+  }
+
+  /** @param realm null: whatever realm. @returns null: this node has none */
+  find(name: string, realm: string | null): StoreHandle | null {
     const store = this.#stores.get(name);
-    if (store !== undefined && (realm === null || store.realm === realm)) return store;
-    throw new PlexusError('store_not_found', { store: name });
+    return store !== undefined && (realm === null || store.realm === realm) ? store : null;
   }
 
   /**
@@ -70,14 +86,21 @@ export class NodeStores implements Stores, LifecyclePart {
     const opening = await Promise.allSettled(this.#options.stores.map((config) => this.#open(config)));
     for (const result of opening) if (result.status === 'fulfilled') this.#stores.set(result.value.name, result.value);
     const failed = opening.find((result) => result.status === 'rejected');
-    if (failed === undefined) return;
+    if (failed === undefined) {
+      const tell = (): void => {
+        for (const store of this.#stores.values()) store.announce();
+      };
+      this.#telling = this.#options.clock.setInterval(tell, TELL_LOAD_MS);
+      return;
+    }
     await this.stop();
     throw failed.reason;
   }
 
   /** Finishes what was accepted, and closes the files. */
   async drain(deadline: AbortSignal): Promise<void> {
-    await Promise.all([...this.#stores.values()].map((store) => store.close(deadline)));
+    this.#telling?.cancel();
+    await Promise.all([...this.#stores.values()].map((store) => this.#close(store, deadline)));
   }
 
   async stop(): Promise<void> {
@@ -85,14 +108,23 @@ export class NodeStores implements Stores, LifecyclePart {
     await this.#pool.close();
   }
 
+  /** Others are told first, so that they do not ask for what is closing. */
+  async #close(store: StoreHandle, deadline: AbortSignal): Promise<void> {
+    const { registry, nodeId } = this.#options;
+    await registry.leave(STORES_GROUP, storeMember(nodeId, store.realm, store.name, store.id, 0).id).catch(() => {});
+    await store.close(deadline);
+  }
+
   async #open({ name, realm, readers, timeoutMs, queueBytes }: StoreConfig): Promise<StoreHandle> {
     const { dataDir, nodeId, registry, clock, random, log } = this.#options;
     const file = storeFile(dataDir, realm, name);
     makeDirectoryOf(file);
+    let facts: { store: string; joined: number } | null = null;
     const engine = await ThreadEngine.open({
       store: name,
       file,
-      group: `store/${realm}/${name}`,
+      group: workersGroup(realm, name),
+      facts: () => facts,
       nodeId,
       pool: this.#pool,
       registry,
@@ -108,6 +140,15 @@ export class NodeStores implements Stores, LifecyclePart {
       },
       queueBytes: queueBytes ?? this.#options.queueBytes,
     });
-    return StoreHandle.open({ name, realm, engine, clock, log });
+    const store = await StoreHandle.open({ name, realm, engine, clock, log });
+    facts = { store: store.id, joined: clock.wallMs() };
+    store.announce();
+    // Nobody waits for a cluster to hear of it.
+    registry
+      .join(STORES_GROUP, storeMember(nodeId, realm, name, store.id, facts.joined))
+      .catch((error: unknown) =>
+        log.error({ err: error, store: name, event: 'store_registry_failed' }, 'the registry did not take a store'),
+      );
+    return store;
   }
 }

@@ -47,7 +47,7 @@ const errorOf = (promise: Promise<unknown>): Promise<PlexusError> =>
     (error: PlexusError) => error,
   );
 
-const ids = (): string[] => open!.registry.members('store/default/test').map(({ id }) => id);
+const ids = (): string[] => open!.registry.members('store:default/test').map(({ id }) => id);
 
 describe('appends', () => {
   it('of one turn are answered each, in order', async () => {
@@ -221,7 +221,7 @@ describe('readers', () => {
     const engine = await scripted();
     expect(ids().sort()).toEqual(['node/reader 0', 'node/reader 1', 'node/writer']);
     const changes: string[] = [];
-    open!.registry.watch('store/default/test', ({ kind, member }) => changes.push(`${member.id} ${kind}`));
+    open!.registry.watch('store:default/test', ({ kind, member }) => changes.push(`${member.id} ${kind}`));
     const thread = engine.workers.find(({ id }) => id === 'reader 0')!.thread!;
     const reads = Array.from({ length: 50 }, () => versionOf(engine, 's'));
     await open!.pool.terminate(thread);

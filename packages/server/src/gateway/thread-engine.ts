@@ -9,6 +9,7 @@ import type { Page } from '../store/reads.ts';
 import { aborted } from './aborted.ts';
 import { RETRY_TOTAL_MS } from './backoff.ts';
 import { CommittedFeed } from './committed-feed.ts';
+import { checkEncodedAppend } from './encoded-append.ts';
 import type { FromWriter, ReaderInit, WriterInit } from './messages.ts';
 import { ReadRouter } from './read-router.ts';
 import { resultOfFirstTry } from './repeated-write.ts';
@@ -129,6 +130,21 @@ export class ThreadEngine implements Engine {
     return this.#queue.append(request);
   }
 
+  /**
+   * An append that another node has encoded, with its ids.
+   * @throws {PlexusError} as `append`
+   */
+  async appendEncoded(bytes: Uint8Array): Promise<AppendResult> {
+    if (this.#closing !== null) throw new PlexusError('shutting_down');
+    const writes = checkEncodedAppend(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    return this.#queue.appendEncoded(bytes, writes);
+  }
+
+  /** Tells the registry of the workers, and what they have to do, where that has changed. */
+  announce(): void {
+    for (const slot of [this.#writer, ...this.#readers]) slot.announce();
+  }
+
   write<K extends WriteName>(
     operation: K,
     request: WriteOperations[K]['request'],
@@ -198,6 +214,7 @@ export class ThreadEngine implements Engine {
       role: 'writer',
       module: modules?.writer ?? WRITER_HOST,
       init: { file, store, cacheBytes: cacheBytes.writer } satisfies WriterInit,
+      load: () => this.#queue.pending,
       avoid: () => this.#readers.flatMap((reader) => reader.handle?.thread ?? []),
       onMessage: (message) => this.#fromWriter(message as FromWriter),
       onUp: (handle) => {
@@ -216,6 +233,7 @@ export class ThreadEngine implements Engine {
       role: 'reader',
       module: modules?.reader ?? READER_HOST,
       init: { file, store, cacheBytes: cacheBytes.reader } satisfies ReaderInit,
+      load: () => this.#reads.loadOf(slot),
       avoid: () => (this.#writer.handle === null ? [] : [this.#writer.handle.thread]),
       onMessage: (message) => told.onMessage(message),
       onUp: () => told.onUp(),

@@ -5,6 +5,9 @@ import type { HostedHandle, ThreadPool } from '../lib/sqlite/thread-pool.ts';
 import { RestartLimit } from './restart-limit.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
 
+/** A change of the load by less is not worth that every node hears of it. */
+const MIN_LOAD_CHANGE = 16;
+
 export type WorkerRole = 'writer' | 'reader';
 
 /** What the workers of one store have in common. */
@@ -16,6 +19,8 @@ export interface WorkerContext {
   readonly nodeId: string;
   readonly pool: ThreadPool;
   readonly registry: WorkerRegistry;
+  /** What the registry is told of the store; null: nothing yet, and of the worker neither, until `announce`. Absent: there is nothing to tell. */
+  readonly facts?: () => Readonly<Record<string, unknown>> | null;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -27,6 +32,8 @@ export interface WorkerSlotOptions {
   /** URL of what is hosted. */
   readonly module: string;
   readonly init: unknown;
+  /** Requests that it has not answered. Default 0. */
+  readonly load?: () => number;
   /** Threads to keep away from. */
   readonly avoid: () => readonly number[];
   readonly onMessage: (message: unknown) => void;
@@ -57,6 +64,8 @@ export class WorkerSlot {
   #problem: string | null = null;
   #timer: Timer | null = null;
   #stopped = false;
+  /** null: the registry has not heard of it. */
+  #toldLoad: number | null = null;
 
   constructor(context: WorkerContext, options: WorkerSlotOptions) {
     this.id = options.id;
@@ -99,7 +108,7 @@ export class WorkerSlot {
   }
 
   async #host(): Promise<void> {
-    const { pool, registry, group, nodeId } = this.#context;
+    const { pool } = this.#context;
     const { module, init, avoid, onMessage, onUp } = this.#options;
     // It may end before it is heard that it is up.
     let ended: Error | null = null;
@@ -122,10 +131,31 @@ export class WorkerSlot {
     isUp = true;
     this.#handle = handle;
     this.#problem = null;
-    // The listing has it at once where the registry is local; nobody waits for a cluster to hear of it.
-    const metadata = { role: this.role, restarts: this.restarts };
-    registry.join(group, { id: this.#memberId, nodeId, metadata }).catch((error: unknown) => this.#noteRegistry(error));
+    this.#join(this.#load());
     onUp(handle);
+  }
+
+  /** Tells the registry of it anew, unless nothing has changed that is worth it. */
+  announce(): void {
+    if (this.#handle === null) return;
+    const load = this.#load();
+    const told = this.#toldLoad;
+    const isMuch = told === null || Math.abs(load - told) >= Math.max(MIN_LOAD_CHANGE, told / 2);
+    if (isMuch) this.#join(load);
+  }
+
+  #load(): number {
+    return this.#options.load?.() ?? 0;
+  }
+
+  #join(load: number): void {
+    const { registry, group, nodeId, facts = () => ({}) } = this.#context;
+    const known = facts();
+    if (known === null) return;
+    this.#toldLoad = load;
+    // The listing has it at once where the registry is local; nobody waits for a cluster to hear of it.
+    const metadata = { role: this.role, restarts: this.restarts, load, ...known };
+    registry.join(group, { id: this.#memberId, nodeId, metadata }).catch((error: unknown) => this.#noteRegistry(error));
   }
 
   #lost(error: Error): void {

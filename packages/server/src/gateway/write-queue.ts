@@ -1,6 +1,6 @@
 import { PlexusError } from '@plexus/protocol';
 import { ByteSink } from '../lib/byte-sink.ts';
-import type { UuidV7 } from '../lib/uuid.ts';
+import { isUuid, type UuidV7 } from '../lib/uuid.ts';
 import type { AppendRequest, AppendResult } from '../store/append.ts';
 import { writeAppend } from '../store/append-codec.ts';
 import type { WriteName } from '../store/operations.ts';
@@ -38,6 +38,7 @@ export class WriteQueue {
   #isEncoding = false;
   #isFlushing = false;
   #bytes = 0;
+  #pending = 0;
   /** Why no writer is to be expected; null: there is one, or will be. */
   #problem: string | null = null;
   readonly #idle: (() => void)[] = [];
@@ -49,6 +50,11 @@ export class WriteQueue {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Writes that wait or are under way. */
+  get pending(): number {
+    return this.#pending;
   }
 
   append(request: AppendRequest): Promise<AppendResult> {
@@ -75,6 +81,19 @@ export class WriteQueue {
     return new Promise((resolve, reject) => {
       const weight = end - start + ITEM_BYTES;
       this.#add(new PendingWrite(resolve, reject, null, null, request.writes.length, start, end, weight));
+    });
+  }
+
+  /** @param bytes an append as `writeAppend` makes it, with so many writes; checked */
+  appendEncoded(bytes: Uint8Array, writes: number): Promise<AppendResult> {
+    const refusal = this.#refusal(bytes.length);
+    if (refusal !== null) return Promise.reject(refusal);
+    if (this.#isEncoding) return Promise.reject(withinAnother());
+    return new Promise((resolve, reject) => {
+      const start = this.#sink.length;
+      this.#sink.bytes(bytes);
+      const weight = bytes.length + ITEM_BYTES;
+      this.#add(new PendingWrite(resolve, reject, null, null, writes, start, this.#sink.length, weight));
     });
   }
 
@@ -129,9 +148,12 @@ export class WriteQueue {
     this.inFlight.stop(error);
   }
 
-  /** By this id the writer knows a delete that comes again, as appends are known by those of their events. */
+  /** By this id the writer knows a delete that comes again, as appends are known by those of their events. One from another node has it. */
   #identified(request: unknown): unknown {
-    return typeof request === 'object' ? { ...request, requestId: this.#options.ids.next() } : request;
+    if (typeof request !== 'object' || request === null) return request;
+    const { requestId } = request as { requestId?: unknown };
+    const isGiven = typeof requestId === 'string' && isUuid(requestId);
+    return isGiven ? request : { ...request, requestId: this.#options.ids.next() };
   }
 
   get #isIdle(): boolean {
@@ -156,6 +178,7 @@ export class WriteQueue {
   #add(item: PendingWrite): void {
     this.#items.push(item);
     this.#bytes += item.weight;
+    this.#pending++;
     if (this.#items.length >= FULL_BATCH_ITEMS || this.#sink.length >= FULL_BATCH_BYTES) this.#flush();
     else if (!this.#isFlushing) {
       this.#isFlushing = true;
@@ -180,6 +203,7 @@ export class WriteQueue {
 
   #done(items: readonly PendingWrite[]): void {
     for (const { weight } of items) this.#bytes -= weight;
+    this.#pending -= items.length;
     if (!this.#isIdle) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }

@@ -13,13 +13,16 @@ import type {
   SubscriptionInfo,
 } from './subscription.ts';
 
-/** Persistent subscriptions of a store. Every method may throw `subscription_not_found` and what the engine throws. */
+/**
+ * Persistent subscriptions of a store. Every method may throw `subscription_not_found` and what the engine throws. What a store of
+ * this node says at once, one of another node has to be asked for.
+ */
 export interface StoreSubscriptions {
   /** @throws {PlexusError} subscription_exists, bad_request, quota_exceeded */
   create(subscription: NewSubscription): Promise<SubscriptionInfo>;
-  get(name: string): SubscriptionInfo;
+  get(name: string): SubscriptionInfo | Promise<SubscriptionInfo>;
   /** In order of names. */
-  list(): SubscriptionInfo[];
+  list(): SubscriptionInfo[] | Promise<SubscriptionInfo[]>;
   delete(name: string): Promise<void>;
   /** Nothing is delivered any more; what is in hand may still be answered. */
   pause(name: string): Promise<void>;
@@ -32,6 +35,13 @@ export interface StoreSubscriptions {
   replayParked(name: string, positions: readonly number[] | null): Promise<number>;
   dropParked(name: string, positions: readonly number[] | null): Promise<number>;
   /** Joins the consumer group. @throws {PlexusError} quota_exceeded (poolSize), subscription_not_found */
+  attach(name: string, options: ConsumerOptions, sink: ConsumerSink): Consumer | Promise<Consumer>;
+}
+
+/** Persistent subscriptions of a store of this node. */
+export interface LocalSubscriptions extends StoreSubscriptions {
+  get(name: string): SubscriptionInfo;
+  list(): SubscriptionInfo[];
   attach(name: string, options: ConsumerOptions, sink: ConsumerSink): Consumer;
 }
 
@@ -40,8 +50,10 @@ export interface Store {
   readonly name: string;
   readonly realm: string;
   readonly subscriptions: StoreSubscriptions;
-  /** Last position that was acknowledged; -1: none. */
+  /** Last position that was acknowledged; -1: none. Of a store of another node: the last that was heard of. */
   readonly lastPosition: number;
+  /** Last position that was acknowledged, as of now, wherever the store is. */
+  latest(): Promise<number>;
   /** How often the queue of a catch-up reader has passed 80 %, since the node began. */
   readonly catchUpWarnings: number;
   append(request: AppendRequest): Promise<AppendResult>;
@@ -58,7 +70,7 @@ export interface Store {
   catchUp(options: CatchUpOptions): AsyncIterable<StoredEvent>;
   /** Hears of every committed event, in order. @returns how to stop */
   onCommitted(listener: (events: readonly StoredEvent[]) => void): () => void;
-  status(): StoreStatus;
+  status(): StoreStatus | Promise<StoreStatus>;
 }
 
 export interface StoreStatus {
@@ -74,9 +86,19 @@ export interface StoreStatus {
   readonly writerQueueBytes: number;
 }
 
+/** A store of this node. */
+export interface LocalStore extends Store {
+  readonly subscriptions: LocalSubscriptions;
+  status(): StoreStatus;
+}
+
 /** The stores of a node. Names are unique in a node. */
 export interface Stores {
-  list(): readonly Store[];
-  /** @throws {PlexusError} store_not_found, also for a store of another realm; null: whatever realm */
+  /** Those that this node has open. */
+  list(): readonly LocalStore[];
+  /**
+   * In a cluster also a store of another node.
+   * @throws {PlexusError} store_not_found, also for a store of another realm; store_unavailable: nobody has it now; null: whatever realm
+   */
   get(name: string, realm: string | null): Store;
 }

@@ -100,6 +100,11 @@ export type ConsumerEnd =
 
 /** Whom a persistent subscription delivers to. Called synchronously; must not throw. */
 export interface ConsumerSink {
+  /**
+   * Whether it may get a place in the group anew, by itself, when the way to the store breaks. What it had in hand then comes to
+   * it, or others, again. Default false: it is ended with `failed`.
+   */
+  readonly canMove?: boolean;
   /** @param attempt 1 for the first delivery */
   deliver(event: StoredEvent, attempt: number): void;
   /** Called once; nothing is delivered after it, and what was not answered goes to others. */
@@ -119,6 +124,10 @@ export interface ConsumerOptions {
 
 /** One consumer of a persistent subscription. */
 export interface Consumer {
+  /** Unacknowledged events that it may have. */
+  readonly window: number;
+  /** Of the subscription. */
+  readonly ackTimeoutMs: number;
   /** Acknowledges one delivered event. Unknown positions are ignored: they may have timed out. */
   ack(position: number): void;
   nack(position: number, action: NackAction, reason: string): void;

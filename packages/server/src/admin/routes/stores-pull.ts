@@ -44,8 +44,8 @@ export function pullRoutes(stores: Stores, consumers: PullConsumers): FastifyPlu
       body: AckBody,
       response: { 200: AnsweredAnswer, ...writeErrors },
     };
-    app.post(`${PATH}/ack`, { schema: ack }, ({ params, body: { consumer, positions } }) => {
-      consumers.ack(keyOf(params, consumer), positions);
+    app.post(`${PATH}/ack`, { schema: ack }, async ({ params, body: { consumer, positions } }) => {
+      await consumers.ack(keyOf(params, consumer), positions);
       return { answered: positions.length };
     });
 
@@ -55,9 +55,9 @@ export function pullRoutes(stores: Stores, consumers: PullConsumers): FastifyPlu
       body: NackBody,
       response: { 200: AnsweredAnswer, ...writeErrors },
     };
-    app.post(`${PATH}/nack`, { schema: nack }, ({ params, body }) => {
+    app.post(`${PATH}/nack`, { schema: nack }, async ({ params, body }) => {
       const { consumer, positions, action = 'retry', reason = '' } = body;
-      consumers.nack(keyOf(params, consumer), positions, action, reason);
+      await consumers.nack(keyOf(params, consumer), positions, action, reason);
       return { answered: positions.length };
     });
 
@@ -67,9 +67,9 @@ export function pullRoutes(stores: Stores, consumers: PullConsumers): FastifyPlu
       body: Type.Object({ consumer: PullBody.properties.consumer }, { additionalProperties: false }),
       response: { 204: Type.Null(), ...writeErrors },
     };
-    app.post(`${PATH}/leave`, { schema: leave }, ({ params, body }, reply) => {
-      consumers.leave(keyOf(params, body.consumer));
-      reply.code(204).send(null);
+    app.post(`${PATH}/leave`, { schema: leave }, async ({ params, body }, reply) => {
+      await consumers.leave(keyOf(params, body.consumer));
+      return reply.code(204).send(null);
     });
   };
 }

@@ -42,11 +42,12 @@ export function subscriptionRoutes(stores: Stores): FastifyPluginAsyncTypebox {
       querystring: NameListingQuery,
       response: { 200: Type.Object({ subscriptions: Type.Array(SubscriptionAnswer), next: NextName }), ...storeErrors },
     };
-    app.get(PATH, { schema: list }, ({ params, query }) => {
+    app.get(PATH, { schema: list }, async ({ params, query }) => {
       const { prefix, after, limit } = listingOf(query);
-      const found = of(params.store)
-        .list()
-        .filter(({ definition: { name } }) => name.startsWith(prefix) && (after === null || name > after));
+      const all = await of(params.store).list();
+      const found = all.filter(
+        ({ definition: { name } }) => name.startsWith(prefix) && (after === null || name > after),
+      );
       const shown = found.slice(0, limit);
       return {
         subscriptions: shown.map(subscriptionAnswer),
@@ -73,7 +74,9 @@ export function subscriptionRoutes(stores: Stores): FastifyPluginAsyncTypebox {
       params: NameParams,
       response: { 200: SubscriptionAnswer, ...storeErrors },
     };
-    app.get(`${PATH}/:name`, { schema: get }, ({ params: { store, name } }) => subscriptionAnswer(of(store).get(name)));
+    app.get(`${PATH}/:name`, { schema: get }, async ({ params: { store, name } }) =>
+      subscriptionAnswer(await of(store).get(name)),
+    );
 
     const remove = {
       summary: 'Delete a subscription, and what is parked of it',
@@ -99,7 +102,7 @@ export function subscriptionStateRoutes(stores: Stores): FastifyPluginAsyncTypeb
     };
     app.post(`${PATH}/:name/pause`, { schema: pause }, async ({ params: { store, name } }) => {
       await of(store).pause(name);
-      return subscriptionAnswer(of(store).get(name));
+      return subscriptionAnswer(await of(store).get(name));
     });
 
     const resume = {
@@ -109,7 +112,7 @@ export function subscriptionStateRoutes(stores: Stores): FastifyPluginAsyncTypeb
     };
     app.post(`${PATH}/:name/resume`, { schema: resume }, async ({ params: { store, name } }) => {
       await of(store).resume(name);
-      return subscriptionAnswer(of(store).get(name));
+      return subscriptionAnswer(await of(store).get(name));
     });
 
     const reset = {
@@ -120,7 +123,7 @@ export function subscriptionStateRoutes(stores: Stores): FastifyPluginAsyncTypeb
     };
     app.post(`${PATH}/:name/reset`, { schema: reset }, async ({ params: { store, name }, body }) => {
       await of(store).reset(name, body.to);
-      return subscriptionAnswer(of(store).get(name));
+      return subscriptionAnswer(await of(store).get(name));
     });
   };
 }

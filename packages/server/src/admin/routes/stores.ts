@@ -3,9 +3,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { PlexusError } from '@plexus/protocol';
 import { Type } from 'typebox';
 import { LIMITS } from '../../store/event.ts';
-import type { Store, StoreStatus, Stores } from '../../store/store.ts';
+import type { Stores } from '../../store/store.ts';
 import { verifyAll } from '../../store/verify-all.ts';
 import { asPlexusError } from '../error-answer.ts';
+import { knownStores, statusOf } from '../known-stores.ts';
+import type { AdminPorts } from '../ports.ts';
 import type { PullConsumers } from '../pull-consumers.ts';
 import { Realm } from '../schemas.ts';
 import { listingOf } from '../store-listing.ts';
@@ -14,8 +16,8 @@ import {
   NameListingQuery,
   NextName,
   StoreAnswer,
+  StoreListingAnswer,
   StoreParams,
-  StoreStatusAnswer,
   storeErrors,
   VerifyAnswer,
   writeErrors,
@@ -32,7 +34,7 @@ import { parkedRoutes, subscriptionRoutes, subscriptionStateRoutes } from './sto
 /** Base64 and escapes make JSON longer than what it says; an append of short events has more names than data. */
 const MAX_BODY_BYTES = 2 * LIMITS.maxAppendBytes + 1024 * 1024;
 
-export interface StorePorts extends Streaming {
+export interface StorePorts extends Streaming, Pick<AdminPorts, 'node' | 'clusterStores'> {
   readonly stores: Stores;
   readonly pull: PullConsumers;
 }
@@ -80,20 +82,17 @@ function parseBody(body: Buffer): unknown {
   return JSON.parse(body.toString());
 }
 
-function storeListRoutes({ stores, answers }: Pick<StorePorts, 'stores' | 'answers'>): FastifyPluginAsyncTypebox {
+function storeListRoutes({ stores, clusterStores, node, answers }: StorePorts): FastifyPluginAsyncTypebox {
   return async (app) => {
     const list = {
-      summary: 'The stores of this node',
+      summary: 'The stores of this node, or of all nodes of its cluster',
       querystring: Type.Object({ realm: Type.Optional(Realm) }, { additionalProperties: false }),
-      response: { 200: Type.Object({ stores: Type.Array(StoreStatusAnswer), next: Type.Null() }), ...storeErrors },
+      response: { 200: Type.Object({ stores: Type.Array(StoreListingAnswer), next: Type.Null() }), ...storeErrors },
     };
-    app.get('/stores', { schema: list }, ({ query: { realm } }) => ({
-      stores: stores
-        .list()
-        .filter((store) => realm === undefined || store.realm === realm)
-        .map((store) => statusOf(store)),
-      next: null,
-    }));
+    app.get('/stores', { schema: list }, async ({ query: { realm } }) => {
+      const known = await knownStores(stores, clusterStores ?? null, node.describe().nodeId);
+      return { stores: known.filter((store) => realm === undefined || store.realm === realm), next: null };
+    });
 
     const get = {
       summary: 'One store: how it is, and what is in it',
@@ -102,8 +101,8 @@ function storeListRoutes({ stores, answers }: Pick<StorePorts, 'stores' | 'answe
     };
     app.get('/stores/:store', { schema: get }, async ({ params }) => {
       const store = stores.get(params.store, null);
-      const info = await store.read('storeInfo', {});
-      return { ...statusOf(store), ...info };
+      const [status, info] = await Promise.all([store.status(), store.read('storeInfo', {})]);
+      return { ...statusOf(status), ...info };
     });
 
     const types = {
@@ -152,10 +151,4 @@ function storeListRoutes({ stores, answers }: Pick<StorePorts, 'stores' | 'answe
       }
     });
   };
-}
-
-/** What a caller may see of it: not where its files are. */
-function statusOf(store: Store): Omit<StoreStatus, 'file' | 'workers'> & { workers: StoreStatus['workers'][number][] } {
-  const { file: _, workers, ...status } = store.status();
-  return { ...status, workers: [...workers] };
 }

@@ -27,7 +27,7 @@ export async function openEngine(file: string, more: Partial<ThreadEngineOptions
     engine = await ThreadEngine.open({
       store: 'test',
       file,
-      group: 'store/default/test',
+      group: 'store:default/test',
       nodeId: 'node',
       clock: systemClock,
       log: createLogger({ level: 'silent' }),

@@ -36,9 +36,9 @@ export async function* consume(
   { name: consumerName = 'consumer', window, signal }: ConsumeOptions = {},
 ): AsyncGenerator<ConsumedEvent, void, undefined> {
   const sink = new LoopSink();
-  const { ackTimeoutMs } = subscriptions.get(name).definition;
   const options = { name: consumerName, pull: true, ...(window === undefined ? {} : { window }) };
-  const consumer = subscriptions.attach(name, options, sink);
+  const consumer = await subscriptions.attach(name, options, sink);
+  const { ackTimeoutMs } = consumer;
   sink.consumer = consumer;
   const onAbort = (): void => consumer.close();
   signal?.addEventListener('abort', onAbort);
@@ -60,6 +60,7 @@ export async function* consume(
 
 /** Holds what was delivered until the loop comes for it: one event, as one is asked for at a time. */
 class LoopSink implements ConsumerSink {
+  readonly canMove = true;
   consumer: Consumer | null = null;
   reason: ConsumerEnd | null = null;
   error: Error | null = null;

@@ -85,6 +85,14 @@ export class GroupConsumer implements Consumer {
     this.#log = log;
   }
 
+  get window(): number {
+    return this.#options.window;
+  }
+
+  get ackTimeoutMs(): number {
+    return this.#options.ackTimeoutMs;
+  }
+
   get hasRoom(): boolean {
     if (this.isClosed || this.inFlight.size >= this.#options.window) return false;
     if (this.#inFlightBytes >= MAX_QUEUE_BYTES) return false;

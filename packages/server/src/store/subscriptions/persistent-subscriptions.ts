@@ -1,6 +1,6 @@
 import { PlexusError } from '@plexus/protocol';
 import type { SubscriptionRecord } from '../operations.ts';
-import type { StoreSubscriptions } from '../store.ts';
+import type { LocalSubscriptions } from '../store.ts';
 import type {
   Consumer,
   ConsumerOptions,
@@ -26,7 +26,7 @@ const DROP_BATCH = 1000;
 const LAST_SAVES = 3;
 
 /** The persistent subscriptions of one store, and what the store keeps of them. */
-export class PersistentSubscriptions implements StoreSubscriptions {
+export class PersistentSubscriptions implements LocalSubscriptions {
   readonly #parts: SubscriptionParts;
   readonly #storeName: string;
   readonly #byName = new Map<string, PersistentSubscription>();

@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { type Logger, rateLimited } from '../../lib/log.ts';
 import type { Engine } from '../engine.ts';
 import type { StoredEvent } from '../event.ts';
-import type { StoreSubscriptions } from '../store.ts';
+import type { LocalSubscriptions } from '../store.ts';
 import type { CatchUpOptions } from '../subscription.ts';
 import { catchUp, type ReaderSet } from './catch-up.ts';
 import { type ConsumedEvent, type ConsumeOptions, consume } from './consume.ts';
@@ -41,7 +41,7 @@ export class StoreSubscriptionService {
     this.#persistent = new PersistentSubscriptions(this.#parts, storeName);
   }
 
-  get subscriptions(): StoreSubscriptions {
+  get subscriptions(): LocalSubscriptions {
     return this.#persistent;
   }
 
