@@ -12,6 +12,7 @@ import {
   PACKAGE_IMPORTS,
   RESERVED_MODULES,
   SERVER_LEVELS,
+  SUBPATH_IMPORTS,
 } from './import-rules.ts';
 import { repositoryRoot, sourceFiles } from './repository.ts';
 import { scanSource } from './scan-source.ts';
@@ -55,7 +56,8 @@ function checkWorkspace(file: string, specifier: string, target: string | null):
   }
   const named = /^@plexus\/([^/]+)(\/.*)?$/.exec(specifier);
   if (named === null) return null;
-  if (named[2] !== undefined) return `${specifier} reaches into a package: import @plexus/${named[1]}`;
+  if (named[2] !== undefined && !SUBPATH_IMPORTS[from]?.includes(specifier))
+    return `${specifier} reaches into a package: import @plexus/${named[1]}`;
   return named[1] === from || allowed.includes(named[1]!) ? null : `${from} may not import ${named[1]}`;
 }
 

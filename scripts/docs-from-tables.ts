@@ -1,4 +1,5 @@
-import { CLOSE_REASONS, type CloseSpec, ERRORS, type ErrorSpec } from '../packages/protocol/src/errors.ts';
+import { CLOSE_REASONS, type CloseSpec } from '../packages/protocol/src/close-reasons.ts';
+import { ERRORS, type ErrorSpec } from '../packages/protocol/src/errors.ts';
 import { envOf, flagOf, type Option } from '../packages/server/src/config/option.ts';
 import { OPTIONS } from '../packages/server/src/config.ts';
 
@@ -46,13 +47,17 @@ function valuesOf(option: Option<unknown>): string {
   }
 }
 
+function commandOf(key: string, only: Option<unknown>['only']): string {
+  if (only === 'file') return '';
+  return only === 'environment' ? `\`${envOf(key)}\`` : `\`${flagOf(key)}\`, \`${envOf(key)}\``;
+}
+
 /** The content of docs/configuration.md. */
 export function configurationDoc(): string {
   const rows = Object.entries(OPTIONS).map(([key, typed]) => {
     const option = typed as unknown as Option<unknown>;
-    const file = option.only === 'command' ? '' : `\`${key}\``;
-    const command = option.only === 'file' ? '' : `\`${flagOf(key)}\`, \`${envOf(key)}\``;
-    return [file, command, defaultOf(option), valuesOf(option), option.help];
+    const file = option.only === undefined || option.only === 'file' ? `\`${key}\`` : '';
+    return [file, commandOf(key, option.only), defaultOf(option), valuesOf(option), option.help];
   });
   return `${NOTICE}
 
@@ -62,7 +67,8 @@ export function configurationDoc(): string {
 Precedence: flag, environment, file, default. Unknown keys in the file are errors. A bad value ends the start with exit
 code 2 before anything listens, and names its key, what was given and what is allowed.
 
-Truth values are \`true\`/\`1\` and \`false\`/\`0\` in the environment, and \`--allow-anonymous\`, \`--no-allow-anonymous\` as flags.
+Truth values are \`true\`/\`1\` and \`false\`/\`0\` in the environment, and \`--allow-anonymous\`, \`--no-allow-anonymous\` as flags
+(so \`--no-quic\` is \`PLEXUS_QUIC=false\`).
 Lists are separated by commas there, and a flag may come more than once.
 
 \`\`\`yaml
@@ -91,8 +97,10 @@ users), \`mode\` (\`single\`), \`readers\` (reader threads, 1 to 16; default: on
 
 Some go together: \`outboundLowWaterBytes\` is below \`outboundHighWaterBytes\`, \`stallAfterMs\` below \`writeTimeoutMs\`;
 \`maxPacketBytes\` is at most \`outboundBufferBytes\` and \`maxQueuedBytes\`, which is at most \`maxTotalQueuedBytes\`;
-\`outboundBufferBytes\` is at most \`maxStalledBytes\`; \`mqttPort\`, \`mqttsPort\` and \`httpPort\` differ unless 0. \`mqttsPort\` and \`httpTls\` need \`tlsCert\` and \`tlsKey\`,
-and without one of them no TLS file may be given ([listeners.md](listeners.md)).
+\`outboundBufferBytes\` is at most \`maxStalledBytes\`; \`mqttPort\`, \`mqttsPort\`, \`httpPort\` and \`peerPort\` differ unless 0. \`mqttsPort\` and \`httpTls\` need \`tlsCert\` and \`tlsKey\`,
+and without one of them no TLS file may be given ([listeners.md](listeners.md)). \`heartbeatIntervalMs\` is below \`peerDeadMs\`. \`cluster\` needs \`clusterSecretFile\` or
+\`PLEXUS_CLUSTER_SECRET\`, not both; without \`cluster\` neither may be given, nor \`join\` or \`mdns\`; with it, \`maxPacketBytes\` is at most
+\`linkCreditBytes\`, \`linkQueueBytes\` and \`linkHeldBytes\` ([cluster.md](cluster.md)).
 `;
 }
 

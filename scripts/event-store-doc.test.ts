@@ -21,7 +21,7 @@ let ports: { mqttPort: number; httpPort: number };
 
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'plexus-doc-'));
-  const flags = ['--mqtt-port', '0', '--http-port', '0', '--data-dir', dataDir];
+  const flags = ['--mqtt-port', '0', '--http-port', '0', '--peer-port', '0', '--data-dir', dataDir];
   node = spawn(join(repositoryRoot, 'plexus'), ['start', ...flags], { stdio: 'ignore' });
   const info = join(dataDir, 'node.json');
   for (const deadline = Date.now() + START_TIMEOUT_MS; !existsSync(info); await sleep(20)) {

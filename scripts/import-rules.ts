@@ -15,6 +15,9 @@ export const PACKAGE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   sim: ['protocol', 'server'],
 };
 
+/** Workspace → exports of packages, beside their main ones, that it may import. */
+export const SUBPATH_IMPORTS: Readonly<Record<string, readonly string[]>> = { sim: ['@plexus/server/simulation'] };
+
 /** Parts of the server, lowest level first. A part imports lower levels, and itself; never its own level, never up. */
 export const SERVER_LEVELS: readonly (readonly string[])[] = [
   ['lib'],
@@ -24,7 +27,7 @@ export const SERVER_LEVELS: readonly (readonly string[])[] = [
   ['router'],
   ['admin'],
   ['node'],
-  ['index'],
+  ['index', 'simulation'],
 ];
 
 /** External modules that only some folders may import. Paths are from the root, a folder or a file. */

@@ -10,6 +10,7 @@ const TIMING = { warmupMs: 100, measureMs: 300 };
 const PAYLOAD_BYTES = 100;
 const load = {
   wire: { transport: 'tcp', protocol: 'mqtt', version: 4, qos: 0, userProperties: [] },
+  nodes: 1,
   publishers: 1,
   subscribers: 2,
   topics: 'shared',
@@ -44,7 +45,7 @@ function relayPeer(spoil: Spoil): Peer {
       server.listen(0, '127.0.0.1', listening.resolve);
       await listening.promise;
       const { port } = server.address() as { port: number };
-      return { port, pid: process.pid, stop: async () => {} };
+      return { port, subscribePort: port, pids: [process.pid], stop: async () => {} };
     },
   };
 }

@@ -67,7 +67,9 @@ async function guarded(cell: Cell, work: () => Promise<void>): Promise<void> {
 }
 
 async function main(): Promise<number> {
-  if (process.argv[2] === '--store') return (await import('./store/main.ts')).storeBench(process.argv.slice(3));
+  const [what, ...rest] = process.argv.slice(2);
+  if (what === '--store') return (await import('./store/main.ts')).storeBench(rest);
+  if (what === '--cluster') return (await import('./cluster/main.ts')).clusterBench(rest);
   const options = readOptions(process.argv.slice(2));
   if (options.help) {
     process.stdout.write(help);

@@ -58,6 +58,18 @@ export const freeze: Metric = {
   },
 };
 
+/** What the second of two runs has more; never below zero. */
+export const hop: Metric = {
+  value: ([one, two]) => Math.max(0, paced(two).p99Micros - paced(one).p99Micros),
+  extras: ([one, two]) => ({
+    p50Micros: Math.max(0, paced(two).p50Micros - paced(one).p50Micros),
+    p99Micros: Math.max(0, paced(two).p99Micros - paced(one).p99Micros),
+    missing: paced(two).missing,
+  }),
+  show: (_, extras) => `p50 ${millis(extras.p50Micros!)}, p99 ${millis(extras.p99Micros!)}${lost(extras.missing!)}`,
+  short: millis,
+};
+
 export const memory: Metric = {
   value: (results) => only(results, 'idle').bytesPerConnection,
   extras: () => ({}),

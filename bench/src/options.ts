@@ -19,6 +19,7 @@ export const help = `npm run bench -- [options]
   --micro           the micro-benchmarks instead
 
 npm run bench -- --store [--only a,b] [--rounds N] [--measure-ms N] [--write-docs]: the event store instead
+npm run bench -- --cluster, with the same options as --store: several nodes as one broker instead
 `;
 
 export interface Options {

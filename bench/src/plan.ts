@@ -15,6 +15,8 @@ export interface WirePlan {
 /** Who publishes what to whom. Every subscriber wants every message, except in a group. */
 export interface LoadPlan {
   readonly wire: WirePlan;
+  /** 2: publishers connect to one node of a cluster, subscribers to the other. */
+  readonly nodes: 1 | 2;
   readonly publishers: number;
   readonly subscribers: number;
   /** `shared`: all publish on one topic. `own`: each on its own, and subscribers ask for everything. */
@@ -73,7 +75,10 @@ export type RunPlan = FlowPlan | PacedPlan | CheckPlan | IdlePlan | ConnectPlan;
 
 export interface Target {
   readonly port: number;
-  readonly pid: number;
+  /** Where subscribers connect: of another node than publishers, where there are two. */
+  readonly subscribePort: number;
+  /** Of all nodes. */
+  readonly pids: readonly number[];
 }
 
 export interface Timing {

@@ -13,9 +13,11 @@ export async function runOnce(peer: Peer, tuning: Tuning, plan: RunPlan, timing:
   const remove = (): void => rmSync(directory, { recursive: true, force: true });
   process.once('exit', remove);
   try {
-    const running = await peer.start(directory, { tuning, transport: plan.wire.transport });
+    const nodes = 'nodes' in plan ? plan.nodes : 1;
+    const running = await peer.start(directory, { tuning, transport: plan.wire.transport, nodes });
     try {
-      const target = { port: running.port, pid: running.pid };
+      const { port, subscribePort, pids } = running;
+      const target = { port, subscribePort, pids };
       return await generate({ plan: forPeer(plan, peer), target, timing });
     } finally {
       await running.stop();

@@ -1,4 +1,4 @@
-import { connects, freeze, latency, type Metric, memory, throughput } from './metrics.ts';
+import { connects, freeze, hop, latency, type Metric, memory, throughput } from './metrics.ts';
 import type { Peer, Tuning } from './peers/peer.ts';
 import type { CheckPlan, LoadPlan, RunPlan, Transport, WirePlan } from './plan.ts';
 
@@ -31,6 +31,7 @@ export interface Scenario {
 
 /** What a system must have to take part. */
 interface Needs {
+  readonly cluster?: boolean;
   readonly transport?: Transport;
   /** Because of QoS 1 and 2, or because the handshake of MQTT is what is measured. */
   readonly mqtt?: boolean;
@@ -107,11 +108,33 @@ export const scenarios: readonly Scenario[] = [
   },
 ];
 
+/** Those with two nodes: rows of the cluster's table. */
+export const clusterScenarios: readonly Scenario[] = [
+  flow('cluster-1-1', 'QoS 0, publisher on one node → subscriber on another', {
+    publishers: 1,
+    subscribers: 1,
+    nodes: 2,
+  }),
+  flow('cluster-1-50', 'QoS 0, publisher on one node → 50 subscribers on another', {
+    publishers: 1,
+    subscribers: 50,
+    nodes: 2,
+  }),
+  flow('cluster-qos1', 'QoS 1, publisher on one node → subscriber on another, pipelined', {
+    publishers: 1,
+    subscribers: 1,
+    nodes: 2,
+    wire: { qos: 1 },
+  }),
+  oneHop(),
+];
+
 interface Shape {
   readonly publishers: number;
   readonly subscribers: number;
   readonly topics?: 'shared' | 'own';
   readonly group?: boolean;
+  readonly nodes?: 1 | 2;
   readonly wire?: Partial<WirePlan>;
 }
 
@@ -119,13 +142,13 @@ function flow(name: string, title: string, shape: Shape): Scenario {
   const plan = load(shape);
   const { qos, transport, version } = plan.wire;
   // The relay answers one packet at QoS 1, and listens without TLS and WebSocket.
-  const plainRelay = shape.publishers === 1 && qos < 2;
+  const plainRelay = shape.publishers === 1 && qos < 2 && plan.nodes === 1;
   return {
     name,
     title,
     metric: throughput,
     tuning: 'throughput',
-    needs: { transport, mqtt: qos > 0, mqtt5: version === 5, groups: plan.group, plainRelay },
+    needs: { transport, mqtt: qos > 0, mqtt5: version === 5, groups: plan.group, plainRelay, cluster: plan.nodes > 1 },
     plans: [{ ...plan, mode: 'flow' }],
     checks: [checkOf(plan)],
   };
@@ -159,14 +182,33 @@ function frozenSubscriber(): Scenario {
   };
 }
 
+/** The same load within one node and between two: what the second node adds. */
+function oneHop(): Scenario {
+  const paced = { mode: 'paced', ratePerSecond: 5_000, leastWarmupMs: 2_000, frozen: 0, fillBytes: 0 } as const;
+  const shape = { publishers: 1, subscribers: 1 };
+  return {
+    name: 'cluster-hop',
+    title: 'latency that one hop adds, QoS 0 at 5,000/s',
+    metric: hop,
+    tuning: 'latency',
+    needs: { cluster: true },
+    samplesPerRound: LATENCY_SAMPLES,
+    plans: [
+      { ...load(shape), ...paced },
+      { ...load({ ...shape, nodes: 2 }), ...paced },
+    ],
+    checks: [],
+  };
+}
+
 function wirePlan(changes: Partial<WirePlan> = {}): WirePlan {
   return { transport: 'tcp', protocol: 'mqtt', version: 4, qos: 0, userProperties: [], ...changes };
 }
 
-function load({ publishers, subscribers, topics = 'shared', group = false, wire = {} }: Shape): LoadPlan {
+function load({ publishers, subscribers, topics = 'shared', group = false, nodes = 1, wire = {} }: Shape): LoadPlan {
   const windowBytes = Math.min(publishers * WINDOW_BYTES, WINDOW_TOTAL_BYTES);
   const payloadBytes = PAYLOAD_BYTES;
-  const load = { publishers, subscribers, topics, group, payloadBytes, windowBytes, ackWindow: ACK_WINDOW };
+  const load = { nodes, publishers, subscribers, topics, group, payloadBytes, windowBytes, ackWindow: ACK_WINDOW };
   return { wire: wirePlan(wire), ...load };
 }
 
@@ -181,6 +223,7 @@ export function forPeer<P extends RunPlan>(plan: P, peer: Peer): P {
 
 /** Whether the peer has what the scenario is about. */
 export function applies({ needs }: Scenario, peer: Peer): boolean {
+  if (needs.cluster === true && !peer.clusters) return false;
   if (needs.mqtt5 === true && !peer.mqtt5) return false;
   if (needs.mqtt === true && peer.protocol !== 'mqtt') return false;
   if (needs.groups === true && !peer.groups) return false;

@@ -23,8 +23,10 @@ export async function writeDocs(table: string, machine: Machine): Promise<void> 
   await writeFile(file, replaceTable(await readFile(file, 'utf8'), table, machine));
 }
 
-/** @param what which of the page's tables: the marker around it */
-export function replaceTable(text: string, table: string, machine: Machine, what: 'bench' | 'store' = 'bench'): string {
+/** Which of the page's tables: the marker around it. */
+export type Table = 'bench' | 'store' | 'cluster';
+
+export function replaceTable(text: string, table: string, machine: Machine, what: Table = 'bench'): string {
   const [first, last] = [`<!-- ${what}:start -->`, `<!-- ${what}:end -->`];
   const start = text.indexOf(first);
   const end = text.indexOf(last);

@@ -20,7 +20,7 @@ export async function runCheck(plan: CheckPlan, target: Target): Promise<CheckRe
   const seen = new Seen(plan);
   const deliveries = total * (plan.group ? 1 : plan.subscribers);
   let loop: ClosedLoop | null = null;
-  const subscribers = await openSubscribers(plan, target.port, wire, (subscriber, index) => {
+  const subscribers = await openSubscribers(plan, target, wire, (subscriber, index) => {
     const verify = verifier(plan, wire, shape, payload, seen, index);
     readFrames(subscriber, shape, verify, () => {
       loop?.progressed(subscriber);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { LoadPlan } from '../plan.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LoadPlan, Target } from '../plan.ts';
 import { Answers } from './answers.ts';
 import { Connection, openConnections } from './connection.ts';
 import { CountingReceiver, FrameReader } from './receivers.ts';
@@ -134,19 +135,23 @@ export class ClosedLoop {
   }
 }
 
+/** Until the other node knows of a subscription for certain: it is told after the client is. */
+const INTEREST_MS = 500;
+
 /** Connects the plan's subscribers; `attach` says what each does with its bytes. */
 export async function openSubscribers(
   plan: LoadPlan,
-  port: number,
+  { port, subscribePort }: Target,
   wire: Wire,
   attach: (subscriber: Subscriber, index: number) => void,
 ): Promise<Subscriber[]> {
   const topic = plan.topics === 'own' ? wire.everything() : wire.topic(1);
   const filter = plan.group ? wire.shared(topic) : topic;
-  const endpoint = { port, transport: plan.wire.transport };
+  const endpoint = { port: subscribePort, transport: plan.wire.transport };
   const connections = await openConnections(plan.subscribers, (index) =>
     Connection.open(endpoint, wire, `sub${index}`, filter),
   );
+  if (subscribePort !== port) await sleep(INTEREST_MS);
   return connections.map((connection, index) => {
     const subscriber = { connection, received: 0 };
     attach(subscriber, index);
@@ -200,8 +205,12 @@ export function readFrames(
   });
 }
 
-/** CPU seconds of a process, all threads, from /proc; NaN where there is none. Resolution 10 ms. */
-export function cpuSeconds(pid: number): number {
+/** CPU seconds of processes, all threads, from /proc; NaN where there are none. Resolution 10 ms. */
+export function cpuSeconds(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+}
+
+function cpuSecondsOf(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -76,6 +76,12 @@ export class Connection {
     this.socket.pause();
   }
 
+  /** Ends it from this side. */
+  close(): void {
+    this.#mayClose = true;
+    this.socket.destroy();
+  }
+
   async #upgrade(port: number): Promise<void> {
     await this.#request(upgradeRequest(port), upgradeAnswer);
     this.#framing = new FrameWriter();

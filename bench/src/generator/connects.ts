@@ -81,7 +81,7 @@ function snapshot(storm: Storm, target: Target) {
   return {
     at: performance.now() / 1000,
     accepted: storm.accepted,
-    brokerCpu: cpuSeconds(target.pid),
+    brokerCpu: cpuSeconds(target.pids),
     generatorCpu: (user + system) / 1e6,
   };
 }

@@ -35,7 +35,7 @@ async function openLoop(plan: FlowPlan, target: Target): Promise<ClosedLoop> {
   const shape = wire.deliveryShape(wire.topic(1), plan.payloadBytes);
   const acknowledged = shape.packetIdOffset >= 0;
   let loop: ClosedLoop | null = null;
-  const subscribers = await openSubscribers(plan, target.port, wire, (subscriber) => {
+  const subscribers = await openSubscribers(plan, target, wire, (subscriber) => {
     if (acknowledged) {
       const nothing = (): void => {};
       readFrames(subscriber, shape, nothing, () => loop?.progressed(subscriber));
@@ -64,7 +64,7 @@ function snapshot(loop: ClosedLoop, target: Target) {
   return {
     at: performance.now() / 1000,
     received: loop.received,
-    brokerCpu: cpuSeconds(target.pid),
+    brokerCpu: cpuSeconds(target.pids),
     generatorCpu: (user + system) / 1e6,
   };
 }

@@ -18,11 +18,12 @@ export async function runIdle(plan: IdlePlan, target: Target): Promise<IdleResul
   };
   await openConnections(plan.baselineConnections, (index) => open(`first${index}`));
   await sleep(plan.settleMs);
-  const before = residentBytes(target.pid);
+  const pid = target.pids[0]!;
+  const before = residentBytes(pid);
   const added = plan.connections - plan.baselineConnections;
   await openConnections(added, (index) => open(`idle${index}`));
   await sleep(plan.settleMs);
-  const bytesPerConnection = (residentBytes(target.pid) - before) / added;
+  const bytesPerConnection = (residentBytes(pid) - before) / added;
   return { mode: 'idle', bytesPerConnection, connections: plan.connections };
 }
 

@@ -59,7 +59,7 @@ class Latencies {
 async function openLoop(plan: PacedPlan, target: Target, wire: Wire, latencies: Latencies): Promise<ClosedLoop> {
   const shape = wire.deliveryShape(wire.topic(1), plan.payloadBytes);
   let loop: ClosedLoop | null = null;
-  const subscribers = await openSubscribers(plan, target.port, wire, (subscriber) => {
+  const subscribers = await openSubscribers(plan, target, wire, (subscriber) => {
     const stamped = (buffer: Buffer, offset: number): void => {
       latencies.add(buffer.readDoubleBE(offset + shape.payloadOffset), performance.now());
     };

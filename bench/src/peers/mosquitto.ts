@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Certificate, makeCertificate } from './certificate.ts';
 import type { Peer, Tuning } from './peer.ts';
-import { accepts, freePort, launch, printedVersion, stopProcess, untilReady } from './processes.ts';
+import { accepts, alone, freePort, launch, printedVersion, untilReady } from './processes.ts';
 
 /**
  * 0 means "no limit" for both `max_` options (mosquitto.conf(5)); nothing is written, logged or sampled.
@@ -29,6 +29,7 @@ export const mosquitto: Peer = {
   transports: ['tcp', 'tls'],
   mqtt5: true,
   groups: true,
+  clusters: false,
   isBroker: true,
   version: () => printedVersion('mosquitto', ['-h']),
   async start(directory, { tuning, transport }) {
@@ -38,6 +39,6 @@ export const mosquitto: Peer = {
     await writeFile(file, config(port, tuning, tls));
     const child = launch('mosquitto', ['-c', file]);
     await untilReady('mosquitto', child, () => accepts(port));
-    return { port, pid: child.pid!, stop: () => stopProcess(child) };
+    return alone(port, child);
   },
 };

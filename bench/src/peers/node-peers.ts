@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Peer, RunningPeer, Setup } from './peer.ts';
-import { stopProcess, track } from './processes.ts';
+import { alone, track } from './processes.ts';
 
 async function startModule(file: string, { tuning, transport }: Setup): Promise<RunningPeer> {
   const child = track(
@@ -13,7 +13,7 @@ async function startModule(file: string, { tuning, transport }: Setup): Promise<
     throw new Error(`${file} ended with exit code ${code} at its start`);
   });
   const [message] = (await Promise.race([once(child, 'message'), exited])) as [{ port: number }];
-  return { port: message.port, pid: child.pid!, stop: () => stopProcess(child) };
+  return alone(message.port, child);
 }
 
 /** The version in the package.json of an installed package; null when it is not installed. */
@@ -33,6 +33,7 @@ export const aedes: Peer = {
   transports: ['tcp', 'websocket'],
   mqtt5: false,
   groups: false,
+  clusters: false,
   isBroker: true,
   version: () => packageVersion('aedes'),
   start: (_, setup) => startModule('aedes-process.ts', setup),
@@ -45,6 +46,7 @@ export const ceiling: Peer = {
   transports: ['tcp'],
   mqtt5: false,
   groups: false,
+  clusters: false,
   isBroker: false,
   version: async () => 'of the generator',
   start: (_, setup) => startModule('ceiling-process.ts', setup),

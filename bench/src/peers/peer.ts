@@ -11,6 +11,8 @@ export interface Setup {
   readonly tuning: Tuning;
   /** What {@link RunningPeer.port} must speak. */
   readonly transport: Transport;
+  /** More than one: a cluster, fully linked when `start` resolves. */
+  readonly nodes: 1 | 2;
 }
 
 /** A system that can be put under load. */
@@ -21,6 +23,8 @@ export interface Peer {
   readonly mqtt5: boolean;
   /** Shared subscriptions (`$share`). */
   readonly groups: boolean;
+  /** Several of it make a cluster. */
+  readonly clusters: boolean;
   /** Runs with more than one publisher, and numbered messages, make sense for it. */
   readonly isBroker: boolean;
   /** Null when it is not installed. */
@@ -31,7 +35,9 @@ export interface Peer {
 
 export interface RunningPeer {
   readonly port: number;
-  /** The process whose CPU and memory are measured. */
-  readonly pid: number;
+  /** Of the last node. */
+  readonly subscribePort: number;
+  /** The processes whose CPU and memory are measured. */
+  readonly pids: readonly number[];
   stop(): Promise<void>;
 }

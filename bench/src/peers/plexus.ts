@@ -2,20 +2,11 @@ import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Transport } from '../plan.ts';
 import { makeCertificate } from './certificate.ts';
-import type { Peer } from './peer.ts';
-import { launch, stopProcess, untilReady } from './processes.ts';
+import type { Peer, RunningPeer } from './peer.ts';
+import { command, membership, type NodeFile, type PlexusProcess, startPlexus } from './plexus-node.ts';
+import { together, until } from './processes.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const command = join(root, 'plexus');
-
-interface NodeFile {
-  readonly pid: number;
-  readonly mqttPort: number;
-  /** Null without TLS. */
-  readonly mqttsPort: number | null;
-  /** MQTT over WebSocket is at /mqtt of it. */
-  readonly httpPort: number;
-}
 
 function portOf({ mqttPort, mqttsPort, httpPort }: NodeFile, transport: Transport): number {
   const port = { tcp: mqttPort, tls: mqttsPort, websocket: httpPort }[transport];
@@ -28,12 +19,9 @@ async function tlsFlags(directory: string): Promise<string[]> {
   return ['--mqtts-port', '0', '--tls-cert', certFile, '--tls-key', keyFile];
 }
 
-async function readNodeFile(dataDir: string): Promise<NodeFile | null> {
-  try {
-    return JSON.parse(await readFile(join(dataDir, 'node.json'), 'utf8')) as NodeFile;
-  } catch {
-    return null;
-  }
+function running({ node, stop }: PlexusProcess, transport: Transport): RunningPeer {
+  const port = portOf(node, transport);
+  return { port, subscribePort: port, pids: [node.pid], stop };
 }
 
 export const plexus: Peer = {
@@ -42,6 +30,7 @@ export const plexus: Peer = {
   transports: ['tcp', 'tls', 'websocket'],
   mqtt5: true,
   groups: true,
+  clusters: true,
   isBroker: true,
   async version() {
     try {
@@ -51,13 +40,28 @@ export const plexus: Peer = {
       return null;
     }
   },
-  async start(directory, { transport }) {
-    const dataDir = join(directory, 'data');
-    const ports = ['--mqtt-port', '0', '--http-port', '0'];
-    if (transport === 'tls') ports.push(...(await tlsFlags(directory)));
-    const args = ['start', ...ports, '--data-dir', dataDir, '--log-level', 'warn'];
-    const child = launch(command, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-    const node = await untilReady('plexus', child, () => readNodeFile(dataDir));
-    return { port: portOf(node, transport), pid: node.pid, stop: () => stopProcess(child) };
+  async start(directory, { transport, nodes }) {
+    const flags = transport === 'tls' ? await tlsFlags(directory) : [];
+    if (nodes === 1) return running(await startPlexus({ dataDir: join(directory, 'data'), flags }), transport);
+    flags.push(...(await membership(directory)));
+    const started: PlexusProcess[] = [];
+    try {
+      while (started.length < nodes) {
+        const seeds = started.slice(0, 1).flatMap(({ node }) => ['--join', `127.0.0.1:${node.peerPort}`]);
+        const dataDir = join(directory, `data-${started.length}`);
+        started.push(await startPlexus({ dataDir, flags: [...flags, ...seeds] }));
+      }
+      for (const { node } of started) await until('a member', () => isLinked(node, nodes));
+    } catch (error) {
+      for (const { stop } of started) await stop();
+      throw error;
+    }
+    return together(started.map((process) => running(process, transport)));
   },
 };
+
+async function isLinked({ httpPort }: NodeFile, nodes: number): Promise<true | null> {
+  const answer = await fetch(`http://127.0.0.1:${httpPort}/api/v1/cluster`);
+  const { members } = (await answer.json()) as { members: { state: string }[] };
+  return members.filter(({ state }) => state === 'up').length === nodes ? true : null;
+}

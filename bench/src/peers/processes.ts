@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, type SpawnOptions, spawn } from 'node:chil
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunningPeer } from './peer.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 3_000;
@@ -26,6 +27,23 @@ export function launch(command: string, args: readonly string[], options: SpawnO
   return track(spawn('sh', ['-c', raised, command, ...args], { stdio: ['ignore', 'ignore', 'ignore'], ...options }));
 }
 
+/** A system that is one process with one port. */
+export function alone(port: number, child: ChildProcess): RunningPeer {
+  return { port, subscribePort: port, pids: [child.pid!], stop: () => stopProcess(child) };
+}
+
+/** Nodes of a cluster: publishers go to the first, subscribers to the last. */
+export function together(nodes: readonly RunningPeer[]): RunningPeer {
+  return {
+    port: nodes[0]!.port,
+    subscribePort: nodes.at(-1)!.port,
+    pids: nodes.flatMap(({ pids }) => pids),
+    stop: async () => {
+      await Promise.all(nodes.map((node) => node.stop()));
+    },
+  };
+}
+
 /** SIGTERM, and SIGKILL if that is not enough. */
 export async function stopProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
@@ -44,6 +62,17 @@ export async function freePort(): Promise<number> {
   await once(server, 'close');
   if (address === null || typeof address === 'string') throw new Error('no port');
   return address.port;
+}
+
+/** Waits until `ready` answers something; throws when it takes too long. */
+export async function until<T>(what: string, ready: () => Promise<T | null>): Promise<T> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < deadline) {
+    const answer = await ready();
+    if (answer !== null) return answer;
+    await sleep(50);
+  }
+  throw new Error(`${what} did not come within ${START_TIMEOUT_MS / 1000} s`);
 }
 
 /** Waits until `ready` answers something; throws when the program ends or it takes too long. */

@@ -1,4 +1,4 @@
-import type { Job, JobAnswer, JobRequest } from './job.ts';
+import { answerJobs } from '../rows/answer-jobs.ts';
 import { append, appendOne } from './jobs/append.ts';
 import { brokerUnderAppends } from './jobs/broker.ts';
 import { appendHttp, readHttp } from './jobs/http.ts';
@@ -8,7 +8,7 @@ import { liveMqtt } from './jobs/live-mqtt.ts';
 import { postgres } from './jobs/postgres.ts';
 import { catchUp, fill, streams, twoTags } from './jobs/reads.ts';
 
-const jobs: Readonly<Record<string, Job>> = {
+answerJobs({
   append,
   appendOne,
   appendHttp,
@@ -23,15 +23,4 @@ const jobs: Readonly<Record<string, Job>> = {
   liveMqtt,
   manySubscriptions,
   brokerUnderAppends,
-};
-
-process.once('message', (message) => {
-  const request = message as JobRequest;
-  const answer = (content: JobAnswer): void => {
-    process.send!(content, () => process.exit(0));
-  };
-  jobs[request.job]!(request).then(
-    (numbers) => answer({ numbers }),
-    (error: unknown) => answer({ failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
-  );
 });

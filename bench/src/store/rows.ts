@@ -1,68 +1,33 @@
-import type { Numbers } from './job.ts';
+import { atLeast, atMost, type Measurement, type Row, timesOther } from '../rows/row.ts';
 
 /** Where a job finds its store, or where it makes one. */
 export type Place = 'fresh' | 'million' | 'large';
 
-/** One measurement: a job in a process of its own. */
-export interface Measurement {
-  readonly job: string;
+export interface StoreMeasurement extends Measurement {
   readonly place: Place;
-  readonly parameters: Readonly<Record<string, number>>;
   /** The job talks HTTP to a node in another process that has the store. */
   readonly overHttp?: boolean;
-  /** One of its numbers. */
-  readonly value: string;
-  /** In the table, and in the JSON file. */
-  readonly unit: '/s' | 'ms' | '×';
-}
-
-export interface StoreRow {
-  readonly name: string;
-  readonly title: string;
-  readonly ours: Measurement;
-  /** What ours is compared with in the same round, by its name in the table. */
-  readonly other?: readonly [name: string, measurement: Measurement];
-  readonly bars: readonly StoreBar[];
-}
-
-export interface StoreBar {
-  readonly text: string;
-  readonly met: (ours: Numbers, other: Numbers | null) => boolean;
 }
 
 export const LARGE_EVENTS = 10_000_000;
 export const MILLION = 1_000_000;
 const LARGE_STREAMS = LARGE_EVENTS / 100;
 
-const count = (value: number): string => value.toLocaleString('en');
-
-const atLeast = (perSecond: number): StoreBar => ({
-  text: `≥ ${count(perSecond)}/s`,
-  met: (ours) => ours.perSecond! >= perSecond,
-});
-const timesOther = (times: number, name: string): StoreBar => ({
-  text: `≥ ${times} × ${name}`,
-  met: (ours, other) => other !== null && ours.perSecond! >= times * other.perSecond!,
-});
-const atMostMs = (member: string, text: string, ms: number): StoreBar => ({
-  text: `${text} ≤ ${ms} ms`,
-  met: (ours) => ours[member]! <= ms,
-});
-const appends = (inFlight: number, place: Place = 'fresh'): Measurement => ({
+const appends = (inFlight: number, place: Place = 'fresh'): StoreMeasurement => ({
   job: 'append',
   place,
   parameters: { inFlight },
   value: 'perSecond',
   unit: '/s',
 });
-const appendOne = (place: Place, value = 'times', unit: Measurement['unit'] = '×'): Measurement => ({
+const appendOne = (place: Place, value = 'times', unit: StoreMeasurement['unit'] = '×'): StoreMeasurement => ({
   job: 'appendOne',
   place,
   parameters: {},
   value,
   unit,
 });
-const rate = (job: string, place: Place, parameters: Record<string, number>, overHttp = false): Measurement => ({
+const rate = (job: string, place: Place, parameters: Record<string, number>, overHttp = false): StoreMeasurement => ({
   job,
   place,
   parameters,
@@ -70,7 +35,7 @@ const rate = (job: string, place: Place, parameters: Record<string, number>, ove
   value: 'perSecond',
   unit: '/s',
 });
-const p99 = (job: string, place: Place, parameters: Record<string, number>): Measurement => ({
+const p99 = (job: string, place: Place, parameters: Record<string, number>): StoreMeasurement => ({
   job,
   place,
   parameters,
@@ -79,7 +44,7 @@ const p99 = (job: string, place: Place, parameters: Record<string, number>): Mea
 });
 
 /** The table of rows: to add one, add an entry. */
-export const rows: readonly StoreRow[] = [
+export const rows: readonly Row<StoreMeasurement>[] = [
   {
     name: 'append',
     title: 'append, 256 in flight, in process',
@@ -138,25 +103,25 @@ export const rows: readonly StoreRow[] = [
     name: 'read-streams',
     title: 'one stream of 100 events by name, among 100,000 streams, 16 in flight',
     ours: rate('streams', 'large', { streams: LARGE_STREAMS, inFlight: 16 }),
-    bars: [atLeast(10_000), atMostMs('p99Ms', 'p99', 5)],
+    bars: [atLeast(10_000), atMost('p99Ms', 5, 'ms', 'p99')],
   },
   {
     name: 'two-tags',
     title: 'page of events with two tags (1 in 10,000) among 10 million: p99',
     ours: p99('twoTags', 'large', { events: LARGE_EVENTS, rounds: 10 }),
-    bars: [atMostMs('p99Ms', 'p99', 10)],
+    bars: [atMost('p99Ms', 10, 'ms', 'p99')],
   },
   {
     name: 'live',
     title: 'append → consumer at 5,000/s, in process: p99',
     ours: p99('live', 'fresh', { ratePerSecond: 5000 }),
-    bars: [atMostMs('p99Ms', 'p99', 10)],
+    bars: [atMost('p99Ms', 10, 'ms', 'p99')],
   },
   {
     name: 'live-mqtt',
     title: 'append → consumer at 5,000/s, MQTT: p99',
     ours: p99('liveMqtt', 'fresh', { ratePerSecond: 5000 }),
-    bars: [atMostMs('p99Ms', 'p99', 15)],
+    bars: [atMost('p99Ms', 15, 'ms', 'p99')],
   },
   {
     name: 'subscriptions',

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Job, quantile } from '../job.ts';
+import { type Job, quantile } from '../../rows/job.ts';
 import { closedLoop, newEvent } from '../load.ts';
 import { ownNode } from '../own-node.ts';
 

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Peer } from '../../peers/peer.ts';
 import { plexus } from '../../peers/plexus.ts';
-import { stopProcess, track } from '../../peers/processes.ts';
+import { alone, track } from '../../peers/processes.ts';
 import type { RunResult } from '../../plan.ts';
+import type { Job } from '../../rows/job.ts';
 import { runOnce } from '../../runs.ts';
 import { scenarios } from '../../scenarios.ts';
-import type { Job } from '../job.ts';
 
 /** Rows of the broker's table that say most about it. */
 const ROWS = ['qos0-1-1', 'qos0-1-50', 'qos0-4-4', 'qos1-1-1', 'v5-1-50'];
@@ -24,7 +24,7 @@ function loaded(ratePerSecond: number, rates: number[]): Peer {
       const ended = once(child, 'exit').then(() => Promise.reject(new Error('the node ended at its start')));
       const [{ port }] = (await Promise.race([once(child, 'message'), ended])) as [{ port: number }];
       child.once('message', (message) => rates.push((message as { appendsPerSecond: number }).appendsPerSecond));
-      return { port, pid: child.pid!, stop: () => stopProcess(child) };
+      return alone(port, child);
     },
   };
 }

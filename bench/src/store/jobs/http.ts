@@ -1,64 +1,34 @@
-import { connect, type Socket } from 'node:net';
-import type { Job } from '../job.ts';
+import { HttpConnection } from '../../http-connection.ts';
+import type { Job } from '../../rows/job.ts';
 import { closedLoop, newEvent } from '../load.ts';
 
 const STREAMS = 1000;
 
-/** One keep-alive connection that has one request on its way at a time. */
-class Requests {
-  readonly #socket: Socket;
-  #seen = '';
-  #answered: ((status: number) => void) | null = null;
-  #failed: ((error: Error) => void) | null = null;
-
-  constructor(port: number) {
-    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    this.#socket.setEncoding('latin1');
-    this.#socket.on('data', (text: string) => this.#read(text));
-    this.#socket.on('error', (error) => this.#failed?.(error));
-    this.#socket.on('close', () => this.#failed?.(new Error('the connection was closed')));
-  }
-
-  post(path: string, body: string): Promise<number> {
-    this.#socket.write(
-      `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
-    );
-    return new Promise((resolve, reject) => {
-      this.#answered = resolve;
-      this.#failed = reject;
-    });
-  }
-
-  close(): void {
-    this.#failed = null;
-    this.#socket.destroy();
-  }
-
-  #read(text: string): void {
-    this.#seen += text;
-    const head = this.#seen.indexOf('\r\n\r\n');
-    if (head < 0) return;
-    const length = Number(/content-length: (\d+)/i.exec(this.#seen)?.[1] ?? 0);
-    if (this.#seen.length < head + 4 + length) return;
-    const status = Number(this.#seen.slice(9, 12));
-    this.#seen = '';
-    this.#answered?.(status);
-  }
+/**
+ * Appends to a store of a node in another process, one request at a time on each connection.
+ * @returns answered per second, and how many events were appended in all
+ */
+export async function appendOver(port: number, store: string, connections: number, measureMs: number) {
+  const idle = Array.from({ length: connections }, () => new HttpConnection(port));
+  const all = [...idle];
+  let appended = 0;
+  const perSecond = await closedLoop(all.length, measureMs, async (n) => {
+    const connection = idle.pop()!;
+    const content = JSON.stringify({ expectedVersion: 'any', events: [newEvent(n)] });
+    const path = `/api/v1/stores/${store}/streams/stream-${n % STREAMS}/events`;
+    const { status, body } = await connection.post(path, content);
+    if (status !== 201) throw new Error(`an append was answered with ${status}: ${body}`);
+    appended++;
+    idle.push(connection);
+  });
+  for (const connection of all) connection.close();
+  return { perSecond, appended };
 }
 
 /** Appends over HTTP to a node in another process. */
 export const appendHttp: Job = async ({ measureMs, parameters }) => {
-  const idle = Array.from({ length: parameters.connections! }, () => new Requests(parameters.port!));
-  const all = [...idle];
-  const rate = await closedLoop(all.length, measureMs, async (n) => {
-    const connection = idle.pop()!;
-    const body = JSON.stringify({ expectedVersion: 'any', events: [newEvent(n)] });
-    const status = await connection.post(`/api/v1/stores/default/streams/stream-${n % STREAMS}/events`, body);
-    if (status !== 201) throw new Error(`an append was answered with ${status}`);
-    idle.push(connection);
-  });
-  for (const connection of all) connection.close();
-  return { perSecond: rate };
+  const { perSecond } = await appendOver(parameters.port!, 'default', parameters.connections!, measureMs);
+  return { perSecond };
 };
 
 /** Everything of the store as NDJSON, from a node in another process. */

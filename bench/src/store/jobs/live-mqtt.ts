@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { track } from '../../peers/processes.ts';
-import { type Job, quantile } from '../job.ts';
+import { type Job, quantile } from '../../rows/job.ts';
 import { newEvent, paced, sleep } from '../load.ts';
 import { ownNode } from '../own-node.ts';
 

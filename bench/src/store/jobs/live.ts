@@ -1,4 +1,4 @@
-import { type Job, quantile } from '../job.ts';
+import { type Job, quantile } from '../../rows/job.ts';
 import { newEvent, paced, sleep } from '../load.ts';
 import { ownNode } from '../own-node.ts';
 
@@ -16,7 +16,7 @@ export const live: Job = async ({ directory, measureMs, parameters }) => {
   const sentAt: number[] = [];
   const times: number[] = [];
   let received = 0;
-  const consumer = store.subscriptions.attach(
+  const consumer = await store.subscriptions.attach(
     'all',
     { name: 'bench' },
     {
@@ -62,7 +62,7 @@ export const manySubscriptions: Job = async ({ directory, measureMs, parameters 
       { kind: 'payload', where: { path: '$.n', op: 'eq', value: i } } as const,
     ][i % KINDS]!;
     await store.subscriptions.create({ name: name(i), selector, from: 'now' });
-    const consumer = store.subscriptions.attach(
+    const consumer = await store.subscriptions.attach(
       name(i),
       { name: 'bench' },
       {

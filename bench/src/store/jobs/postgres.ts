@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { accepts, freePort, launch, stopProcess, untilReady } from '../../peers/processes.ts';
-import type { Job } from '../job.ts';
+import type { Job } from '../../rows/job.ts';
 import { closedLoop, payload } from '../load.ts';
 import { peerModule } from '../peer-modules.ts';
 

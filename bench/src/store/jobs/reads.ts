@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StreamWrite } from '@plexus/server';
-import { type Job, quantile } from '../job.ts';
+import { type Job, quantile } from '../../rows/job.ts';
 import { newEvent } from '../load.ts';
 import { ownNode } from '../own-node.ts';
 

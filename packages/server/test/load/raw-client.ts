@@ -28,6 +28,8 @@ const TOPICS = new TopicTable(4096, DEFAULT_TOPIC_LIMITS);
 
 export interface RawClientOptions extends ConnectOptions {
   version?: ProtocolVersion;
+  /** Default: loopback. */
+  host?: string;
 }
 
 /** An MQTT client on a socket, small enough that there can be ten thousand of them in a process. It acknowledges what it gets. */
@@ -42,12 +44,14 @@ export class RawClient implements ClientPacketHandler {
   /** Reason of a DISCONNECT from the server; null while none came. */
   disconnectReason: number | null = null;
   onMessage: ((view: PublishView) => void) | null = null;
+  /** A publish at QoS 1 or 2 is answered. */
+  onAnswered: ((packetId: number, reason: number) => void) | null = null;
   readonly #decoder: ClientDecoder;
   #packetId = 0;
   #connack: ((packet: ConnackPacket | null) => void) | null = null;
   readonly #subacks = new Map<number, (reasons: number[]) => void>();
 
-  private constructor(port: number, id: string, version: ProtocolVersion) {
+  private constructor(port: number, host: string, id: string, version: ProtocolVersion) {
     this.id = id;
     this.version = version;
     this.#decoder = new ClientDecoder(
@@ -55,7 +59,7 @@ export class RawClient implements ClientPacketHandler {
       { maxPacketBytes: 1 << 28, topics: TOPICS, topicLimits: DEFAULT_TOPIC_LIMITS },
       version,
     );
-    this.socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+    this.socket = net.connect({ port, host, noDelay: true });
     this.socket.on('data', (chunk: Buffer) => this.#decoder.push(chunk));
     this.socket.on('error', () => {});
     this.socket.on('close', () => {
@@ -67,8 +71,8 @@ export class RawClient implements ClientPacketHandler {
 
   /** Connects; resolves with the CONNACK. @throws when the server refuses or closes */
   static async connect(port: number, id: string, options: RawClientOptions = {}): Promise<RawClient> {
-    const { version = 5, ...connect } = options;
-    const client = new RawClient(port, id, version);
+    const { version = 5, host = '127.0.0.1', ...connect } = options;
+    const client = new RawClient(port, host, id, version);
     const connack = new Promise<ConnackPacket | null>((resolve) => {
       client.#connack = resolve;
     });
@@ -85,9 +89,11 @@ export class RawClient implements ClientPacketHandler {
     if (!this.closed) this.socket.write(bytes);
   }
 
-  publish(topic: string, payload: string | Uint8Array, options: PublishOptions = {}): void {
+  /** @returns its packet id; 0 at QoS 0 */
+  publish(topic: string, payload: string | Uint8Array, options: PublishOptions = {}): number {
     const packetId = (options.qos ?? 0) === 0 ? 0 : this.nextPacketId();
     this.send(publishPacket(this.version, topic, payload, { packetId, ...options }));
+    return packetId;
   }
 
   /** @returns the reasons of the SUBACK, once it is there; none when the connection closes before */
@@ -128,8 +134,9 @@ export class RawClient implements ClientPacketHandler {
     if (view.qos > 0) this.#reply(view.qos === 1 ? PacketType.Puback : PacketType.Pubrec, view.packetId);
   }
 
-  onPuback(): void {
+  onPuback(packetId: number, reason: number): void {
     this.acknowledged++;
+    this.onAnswered?.(packetId, reason);
   }
 
   onPubrec(packetId: number, reason: number): void {
@@ -140,8 +147,9 @@ export class RawClient implements ClientPacketHandler {
     this.#reply(PacketType.Pubcomp, packetId);
   }
 
-  onPubcomp(): void {
+  onPubcomp(packetId: number, reason: number): void {
     this.acknowledged++;
+    this.onAnswered?.(packetId, reason);
   }
 
   onSuback({ packetId, reasons }: SubscriptionAckPacket): void {

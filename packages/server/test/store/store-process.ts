@@ -142,7 +142,8 @@ class Run {
   code: number | null = null;
 
   constructor({ dataDir, args = [], through = [] }: StoreProcessOptions) {
-    const flags = ['--mqtt-port', '0', '--http-port', '0', '--data-dir', dataDir, '--log-level', 'warn', ...args];
+    const ports = ['--mqtt-port', '0', '--http-port', '0', '--peer-port', '0'];
+    const flags = [...ports, '--data-dir', dataDir, '--log-level', 'warn', ...args];
     const [command, ...rest] = [...through, PLEXUS, 'start', ...flags];
     // A group of its own, so that everything behind the wrapper goes with it.
     this.child = spawn(command!, rest, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
