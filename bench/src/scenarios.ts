@@ -31,7 +31,6 @@ export interface Scenario {
 
 /** What a system must have to take part. */
 interface Needs {
-  readonly cluster?: boolean;
   readonly transport?: Transport;
   /** Because of QoS 1 and 2, or because the handshake of MQTT is what is measured. */
   readonly mqtt?: boolean;
@@ -148,7 +147,7 @@ function flow(name: string, title: string, shape: Shape): Scenario {
     title,
     metric: throughput,
     tuning: 'throughput',
-    needs: { transport, mqtt: qos > 0, mqtt5: version === 5, groups: plan.group, plainRelay, cluster: plan.nodes > 1 },
+    needs: { transport, mqtt: qos > 0, mqtt5: version === 5, groups: plan.group, plainRelay },
     plans: [{ ...plan, mode: 'flow' }],
     checks: [checkOf(plan)],
   };
@@ -191,7 +190,7 @@ function oneHop(): Scenario {
     title: 'latency that one hop adds, QoS 0 at 5,000/s',
     metric: hop,
     tuning: 'latency',
-    needs: { cluster: true },
+    needs: {},
     samplesPerRound: LATENCY_SAMPLES,
     plans: [
       { ...load(shape), ...paced },
@@ -223,7 +222,6 @@ export function forPeer<P extends RunPlan>(plan: P, peer: Peer): P {
 
 /** Whether the peer has what the scenario is about. */
 export function applies({ needs }: Scenario, peer: Peer): boolean {
-  if (needs.cluster === true && !peer.clusters) return false;
   if (needs.mqtt5 === true && !peer.mqtt5) return false;
   if (needs.mqtt === true && peer.protocol !== 'mqtt') return false;
   if (needs.groups === true && !peer.groups) return false;

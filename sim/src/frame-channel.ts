@@ -42,6 +42,9 @@ export class FrameChannel implements PeerChannel, PeerChannelHandler {
   write(bytes: Uint8Array): boolean {
     return this.#channel.write(bytes);
   }
+  get waitingBytes(): number {
+    return this.#channel.waitingBytes;
+  }
   pause(): void {
     this.#channel.pause();
   }

@@ -81,6 +81,10 @@ export class ChannelEnd implements PeerChannel {
     return this.#out.send(bytes);
   }
 
+  get waitingBytes(): number {
+    return this.#out.waitingBytes;
+  }
+
   pause(): void {
     this.#paused = true;
   }

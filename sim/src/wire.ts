@@ -60,6 +60,10 @@ export class Wire {
     return !this.#full;
   }
 
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /** When the last of what has set out is there. */
   get lastArrival(): number {
     return this.#lastArrival;

@@ -29,7 +29,6 @@ export const mosquitto: Peer = {
   transports: ['tcp', 'tls'],
   mqtt5: true,
   groups: true,
-  clusters: false,
   isBroker: true,
   version: () => printedVersion('mosquitto', ['-h']),
   async start(directory, { tuning, transport }) {

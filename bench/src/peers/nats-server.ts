@@ -57,7 +57,6 @@ export const natsServer: Peer = {
   transports: ['tcp'],
   mqtt5: false,
   groups: false,
-  clusters: true,
   isBroker: true,
   version: () => printedVersion('nats-server', ['--version']),
   async start(directory, { nodes }) {

@@ -11,7 +11,7 @@ export interface Setup {
   readonly tuning: Tuning;
   /** What {@link RunningPeer.port} must speak. */
   readonly transport: Transport;
-  /** More than one: a cluster, fully linked when `start` resolves. */
+  /** More than one, where it can: a cluster, fully linked when `start` resolves. */
   readonly nodes: 1 | 2;
 }
 
@@ -23,8 +23,6 @@ export interface Peer {
   readonly mqtt5: boolean;
   /** Shared subscriptions (`$share`). */
   readonly groups: boolean;
-  /** Several of it make a cluster. */
-  readonly clusters: boolean;
   /** Runs with more than one publisher, and numbered messages, make sense for it. */
   readonly isBroker: boolean;
   /** Null when it is not installed. */

@@ -30,7 +30,6 @@ export const plexus: Peer = {
   transports: ['tcp', 'tls', 'websocket'],
   mqtt5: true,
   groups: true,
-  clusters: true,
   isBroker: true,
   async version() {
     try {

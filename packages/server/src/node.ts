@@ -113,7 +113,10 @@ async function build(
   });
   const { broker } = messaging;
   for (const name of [DEFAULT_REALM, ...config.users.map((user) => user.realm)]) broker.realms.get(name);
-  const storeTopics = new StoreTopics(broker.context);
+  const storeTopics = new StoreTopics({
+    ...broker.context,
+    ...(clusterStores !== null && { isServed: (store) => clusterStores.serves(store) }),
+  });
   const tls = credentials === null ? null : tlsServing(config, credentials, broker);
   const info: NodeInfo = {
     nodeId,

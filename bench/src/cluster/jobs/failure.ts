@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MqttClient } from 'mqtt';
 import type { PlexusProcess } from '../../peers/plexus-node.ts';
 import { type Job, median } from '../../rows/job.ts';
@@ -7,6 +8,10 @@ import { Members, View, whenFirst } from '../members.ts';
 
 const FILTERS = 1000;
 const LIMIT_MS = 30_000;
+/** A link that is lost sooner is not dialled again at once. */
+const MEMBER_MS = 1500;
+/** So that heartbeats are anywhere on their way. */
+const HEARTBEAT_MS = 1000;
 
 const times = (all: readonly number[]) => ({ maxMs: Math.max(...all), medianMs: median(all), times: all.length });
 
@@ -37,6 +42,7 @@ export const killed: Job = async ({ directory, parameters }) => {
     const other = await members.start('other');
     const clients = await subscribeAll('127.0.0.1', other.node.mqttPort, 0, FILTERS);
     await view.knows(other, FILTERS);
+    await sleep(MEMBER_MS + Math.random() * HEARTBEAT_MS);
     noticed.push(await untilGone(view, other, () => other.kill()));
     endAll(clients);
   }
@@ -56,6 +62,7 @@ export const cut: Job = async ({ directory, parameters }) => {
   const mended: number[] = [];
   while (noticed.length < parameters.times!) {
     await view.knows(other, FILTERS);
+    await sleep(MEMBER_MS + Math.random() * HEARTBEAT_MS);
     noticed.push(await untilGone(view, other, () => cable.cut()));
     const since = performance.now();
     cable.mend();

@@ -36,6 +36,7 @@ it('shows where it listens, and its stores as its own', async () => {
   expect(peerAddresses.length).toBeGreaterThan(0);
   for (const address of peerAddresses) expect(address).toContain(`/${peerPort}`);
   const { stores } = await get('/stores');
-  expect(stores).toMatchObject([{ name: 'default', node: nodeId, healthy: true }]);
+  const { id } = await get('/stores/default');
+  expect(stores).toMatchObject([{ name: 'default', uuid: id, node: nodeId, healthy: true }]);
   expect(JSON.stringify(stores)).not.toContain(node.dataDir);
 });

@@ -10,7 +10,7 @@ export async function knownStores(
   nodeId: string,
 ): Promise<StoreListingAnswer[]> {
   if (clusterStores !== null) return (await clusterStores.listing()).map(listingOf);
-  return stores.list().map((store) => ({ ...statusOf(store.status()), node: nodeId }));
+  return stores.list().map((store) => ({ ...statusOf(store.status()), uuid: store.id, node: nodeId }));
 }
 
 type ShownStatus = Omit<StoreStatus, 'file' | 'workers'> & { workers: StoreStatus['workers'][number][] };

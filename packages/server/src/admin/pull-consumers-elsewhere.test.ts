@@ -50,6 +50,29 @@ describe('pulling from a subscription of a store on another node', () => {
     await expect.poll(async () => (await store.subscriptions.get('jobs')).consumers, POLL).toBe(0);
   });
 
+  it('gives all that is there, up to the limit, in one answer, and holds no more', async () => {
+    const b = await cluster.add('b', { name: 'orders' });
+    const a = await cluster.add('a');
+    const store = a.stores.get('orders', 'default');
+    await store.subscriptions.create({ name: 'jobs', selector: { kind: 'all' } });
+    await appendAll(b.stores.get('orders', 'default'), 's', ...Array.from({ length: 60 }, (_, i) => i));
+    const consumers = new PullConsumers(systemClock);
+    const keyOf = (consumer: string): PullKey => ({ store, subscription: 'jobs', consumer });
+    const pull = async (consumer: string, limit: number): Promise<unknown[]> => {
+      const deliveries = await consumers.pull(keyOf(consumer), limit, 3000, new AbortController().signal);
+      const positions = deliveries.map(({ event }) => event.position);
+      await consumers.ack(keyOf(consumer), positions);
+      return deliveries.filter(({ attempt }) => attempt === 1).map(({ event }) => event.data);
+    };
+    const upTo = (begin: number, end: number) => Array.from({ length: end - begin }, (_, i) => begin + i);
+    expect(await pull('one', 3)).toEqual(upTo(0, 3));
+    expect(await pull('one', 40)).toEqual(upTo(3, 43));
+    // What was not for the first one never was in its hands.
+    await consumers.leave(keyOf('one'));
+    expect(await pull('two', 100)).toEqual(upTo(43, 60));
+    consumers.drain();
+  });
+
   it('fails with what the other node says', async () => {
     await cluster.add('b', { name: 'orders' });
     const a = await cluster.add('a');

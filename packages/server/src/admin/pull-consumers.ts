@@ -11,6 +11,8 @@ const MiB = 1024 * 1024;
 const MAX_ANSWER_BYTES = 4 * MiB;
 /** What is there has to be read before it can be given: an answer does not come sooner without an event. */
 const MIN_WAIT_MS = 20;
+/** Most that is asked of a store of another node at a time. */
+const MAX_CHUNK = 64;
 
 export interface Delivery {
   readonly event: StoredEvent;
@@ -88,7 +90,8 @@ export class PullConsumers {
 }
 
 // No name holds a control character.
-const idOf = ({ store, subscription, consumer }: PullKey): string => `${store.name}\0${subscription}\0${consumer}`;
+const idOf = ({ store, subscription, consumer }: PullKey): string =>
+  [store.realm, store.name, subscription, consumer].join('\0');
 
 /** A pull that waits for its first event. */
 interface Waiting {
@@ -107,8 +110,13 @@ class PullConsumer implements ConsumerSink {
   /** Delivered by the subscription, and not yet fetched: hardly more than one answer may hold. */
   readonly #ready: Delivery[] = [];
   #readyBytes = 0;
-  /** Whether an event was asked for, and is not yet delivered. */
-  #isAsking = false;
+  /** Events asked for, and not yet delivered. */
+  #asked = 0;
+  /** How many are asked for next: 1 where the store is here and delivers at once; of another node as many again as have just come. */
+  #chunk = 1;
+  #isElsewhere = false;
+  /** Runs while more may come for an answer that could be given. */
+  #lingering: Timer | null = null;
   #waiting: Waiting | null = null;
   #idle: Timer | null = null;
   #isOver = false;
@@ -119,6 +127,7 @@ class PullConsumer implements ConsumerSink {
     this.#onEnd = onEnd;
     const attached = key.store.subscriptions.attach(key.subscription, { name: key.consumer, pull: true }, this);
     if (attached instanceof Promise) {
+      this.#isElsewhere = true;
       attached.then(
         (consumer) => this.#attached(consumer),
         (error: unknown) => this.#refused(error as Error),
@@ -150,6 +159,8 @@ class PullConsumer implements ConsumerSink {
       const onAbort = (): void => waiting.answer([]);
       const settle = (): void => {
         timer?.cancel();
+        this.#lingering?.cancel();
+        this.#lingering = null;
         signal.removeEventListener('abort', onAbort);
         if (this.#waiting === waiting) this.#waiting = null;
         this.#touch();
@@ -194,10 +205,27 @@ class PullConsumer implements ConsumerSink {
   }
 
   deliver(event: StoredEvent, attempt: number): void {
-    this.#isAsking = false;
+    this.#asked--;
     this.#ready.push({ event, attempt });
     this.#readyBytes += event.bytes.length;
-    if (this.#waiting !== null && this.#ready.length === 1) this.#answerSoon(this.#waiting);
+    const waiting = this.#waiting;
+    if (waiting === null) return;
+    if (this.#isElsewhere) this.#askElsewhere(waiting);
+    else if (this.#ready.length === 1) this.#answerSoon(waiting);
+  }
+
+  /**
+   * Asks for twice as many each time, so that a long answer takes few round trips, and of what does not come little is left
+   * asked for: the answer is given when nothing comes for a moment.
+   */
+  #askElsewhere(waiting: Waiting): void {
+    if (this.#asked === 0) {
+      this.#chunk = Math.min(this.#chunk * 2, MAX_CHUNK);
+      this.#ask(waiting.limit);
+    }
+    this.#lingering?.cancel();
+    if (this.#asked > 0) this.#lingering = this.#clock.setTimeout(() => this.#answerSoon(waiting), MIN_WAIT_MS);
+    else this.#answerSoon(waiting);
   }
 
   end(reason: ConsumerEnd, error: Error | null): void {
@@ -216,9 +244,9 @@ class PullConsumer implements ConsumerSink {
   #ask(limit: number): void {
     const consumer = this.#consumer;
     if (consumer === null) return;
-    while (!this.#isAsking && !this.#isOver && this.#ready.length < limit && this.#readyBytes < MAX_ANSWER_BYTES) {
-      this.#isAsking = true;
-      consumer.request(1);
+    while (this.#asked === 0 && !this.#isOver && this.#ready.length < limit && this.#readyBytes < MAX_ANSWER_BYTES) {
+      this.#asked = Math.min(this.#chunk, limit - this.#ready.length);
+      consumer.request(this.#asked);
     }
   }
 
@@ -226,9 +254,11 @@ class PullConsumer implements ConsumerSink {
   #answerSoon(waiting: Waiting): void {
     this.#clock.setImmediate(() => {
       if (this.#waiting !== waiting) return;
-      this.#ask(waiting.limit);
+      if (!this.#isElsewhere) this.#ask(waiting.limit);
       // It may have ended within `request`.
-      if (this.#waiting === waiting) waiting.answer(this.#take(waiting.limit));
+      if (this.#waiting !== waiting) return;
+      this.#chunk = 1;
+      waiting.answer(this.#take(waiting.limit));
     });
   }
 

@@ -71,7 +71,7 @@ export const StoreListingAnswer = Type.Object({
       load: Type.Optional(Type.Integer({ description: 'Requests that it has not answered. Only in a cluster' })),
     }),
   ),
-  uuid: Type.Optional(Type.String({ description: 'In its file. Only in a cluster' })),
+  uuid: Type.String({ description: 'In its file' }),
   conflict: Type.Optional(
     Type.Boolean({ description: 'It is not served, because another store of the same name is. Only in a cluster' }),
   ),

@@ -51,8 +51,8 @@ export class LocalDelivery {
     for (let i = 0; i < targets.length; i++) if (!fits(targets[i]!)) return false;
     for (let i = 0; i < groups.length; i++) {
       const member = groups[i]!.peek(message);
-      // Nobody: all members are away, and full.
-      if (member === null ? message.qos > 0 : !fits(member)) return false;
+      // Nobody: all members are away. What is kept for some of them is full then.
+      if (member === null ? message.qos > 0 && groups[i]!.away > 0 : !fits(member)) return false;
     }
     return true;
   }

@@ -13,6 +13,7 @@ class TopicNode {
 export class MemoryRetainedStore implements RetainedStore {
   messages = 0;
   bytes = 0;
+  onExpired: RetainedStore['onExpired'] = () => {};
   readonly #limits: { maxRetainedMessages: number; maxRetainedBytes: number };
   readonly #realms = new Map<string, TopicNode>();
   /** Those that expire some day, with their realm; looked at in turn. */
@@ -62,7 +63,10 @@ export class MemoryRetainedStore implements RetainedStore {
       // To the end of the line, for the next time around.
       this.#expiring.delete(message);
       if (message.expiresAtMs > wallMs) this.#expiring.set(message, realm);
-      else this.delete(realm, message.topic.name);
+      else {
+        this.delete(realm, message.topic.name);
+        this.onExpired(realm, message.topic.name);
+      }
     }
   }
 

@@ -28,7 +28,7 @@ export interface InterestSink {
   /**
    * How many sessions want a filter, `$share/{group}/…` too. Both 0: nobody any more. A filter that is not shared is told of
    * when the first comes and when the last goes.
-   * @param away of persistent sessions without a connection
+   * @param away of sessions without a connection that have messages kept for them
    */
   changed(realm: string, filter: string, online: number, away: number): void;
 }

@@ -101,6 +101,14 @@ describe('a run of QoS 0 messages', () => {
     expect(runsOf(5, Buffer.concat(packets)).map((run) => run.count)).toEqual([2, 1, 3]);
   });
 
+  it('is no longer than fits beside a packet into a frame to another node', () => {
+    const packets = Array.from({ length: 30 }, () => publishPacket(5, 'a', new Uint8Array(10_000)));
+    const runs = runsOf(5, Buffer.concat(packets)).map((run) => run.form(5));
+    expect(runs).toHaveLength(3);
+    for (const { start, end } of runs) expect(end - start).toBeLessThanOrEqual(128 * 1024);
+    expect(runsOf(5, publishPacket(5, 'a', new Uint8Array(500_000)))).toHaveLength(1);
+  });
+
   it('is encoded for the other version once', () => {
     const [run] = runsOf(5, publishPacket(5, 'a', 'x'));
     expect(run?.form(4)).toBe(run?.form(4));

@@ -9,6 +9,9 @@ import {
 import { EncodedMessage } from './encoded-message.ts';
 import { Message } from './message.ts';
 
+/** A run goes to another node as one frame, which has room for this beside the largest packet. Most reads are shorter. */
+const MAX_RUN_BYTES = 128 * 1024;
+
 /** The same messages as PUBLISH packets of one protocol version. */
 export class WireForm {
   buffer: Uint8Array;
@@ -78,6 +81,7 @@ export class PublishRun {
   extend(view: PublishView): boolean {
     const own = this.#own;
     if (view.topic !== this.topic || view.buffer !== own.buffer || view.start !== own.end) return false;
+    if (view.end - own.start > MAX_RUN_BYTES) return false;
     const length = view.end - view.start;
     if (length > own.largest) own.largest = length;
     own.end = view.end;

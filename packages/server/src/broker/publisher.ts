@@ -45,7 +45,9 @@ export class Publisher implements CommitTarget {
     this.#session = session;
     this.#version = version;
     this.#connection = connection;
-    this.slots = new AckSlots(connection);
+    this.slots = new AckSlots({
+      writeAcknowledgement: (packetId, ack, reason) => this.#answer(packetId, ack, reason),
+    });
   }
 
   holdBack(room: Room): void {
@@ -136,7 +138,7 @@ export class Publisher implements CommitTarget {
       if (qos === 1 || this.#session.state.receive(view.packetId, this)) reason = this.#route(view, topic);
       else reason = Reason.Success;
     } finally {
-      if (qos === 2) this.#noteUnreleased(view.packetId, reason);
+      if (qos === 2) this.#noteUnreleased(view.packetId);
       this.slots.meet(slot, reason);
     }
   }
@@ -150,11 +152,18 @@ export class Publisher implements CommitTarget {
     return this.#version === 5 ? Reason.NotAuthorized : Reason.Success;
   }
 
-  #noteUnreleased(packetId: number, reason: number): void {
+  #noteUnreleased(packetId: number): void {
     this.#unreleased ??= new Set();
-    if (reason < Reason.UnspecifiedError) this.#unreleased.add(packetId);
-    // Refused, and so done with [MQTT-4.3.3-9]: the packet id is free again.
-    else this.#session.state.forget(packetId, null);
+    this.#unreleased.add(packetId);
+  }
+
+  #answer(packetId: number, ack: Ack, reason: number): void {
+    // Refused, perhaps by another node, and so done with [MQTT-4.3.3-9]: the packet id is free again.
+    if (ack === Ack.Pubrec && reason >= Reason.UnspecifiedError) {
+      this.#unreleased?.delete(packetId);
+      this.#session.state.forget(packetId, null);
+    }
+    this.#connection.writeAcknowledgement(packetId, ack, reason);
   }
 
   /** [MQTT-3.3.4-7]: not more QoS 1 and 2 under way on this connection than the receive maximum of our CONNACK. */

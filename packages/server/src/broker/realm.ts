@@ -1,5 +1,4 @@
 import {
-  DEFAULT_TOPIC_LIMITS,
   encodeUtf8,
   InterestStamps,
   type RecentTopic,
@@ -17,7 +16,9 @@ import type { Subscription } from './subscription.ts';
 
 /** Topics whose routes are kept, per realm. */
 const RECENT_TOPICS = 32_768;
-const EVENT_TOPICS = 4096;
+const UNBOUND_TOPICS = 4096;
+/** What the specification allows. */
+const ANY_TOPIC: TopicLimits = { maxTopicBytes: 65_535, maxTopicLevels: 65_535 };
 /** Targets of all kept routes together, per realm; past it they are forgotten and found again. */
 const MAX_CACHED_TARGETS = 500_000;
 
@@ -44,8 +45,8 @@ export class Realm {
   #stamps = new InterestStamps();
   #cachedTargets = 0;
   #routesBuilt = 0;
-  /** Topics of events; null until somebody wants some. Apart, so that a store with many streams pushes out no topic of a client. */
-  #eventTopics: TopicTable | null = null;
+  /** See `unboundTopic`; null until there is one. Apart, so that a store with many streams pushes out no topic of a client. */
+  #unboundTopics: TopicTable | null = null;
 
   constructor(name: string, limits: TopicLimits, interest: InterestSink | null) {
     this.name = name;
@@ -126,11 +127,11 @@ export class Realm {
     return this.topics.lookup(bytes, 0, bytes.length);
   }
 
-  /** A topic of an event: one of the node's own, which no client's limits bind. */
-  eventTopic(name: string): RecentTopic {
-    this.#eventTopics ??= this.#table(EVENT_TOPICS, DEFAULT_TOPIC_LIMITS);
-    const bytes = encodeUtf8(name);
-    return this.#eventTopics.lookup(bytes, 0, bytes.length);
+  /** A topic that the limits of this node's clients do not bind: of an event, or of a client of another node. @throws {PacketError} for what is none */
+  unboundTopic(name: string | Uint8Array): RecentTopic {
+    this.#unboundTopics ??= this.#table(UNBOUND_TOPICS, ANY_TOPIC);
+    const bytes = typeof name === 'string' ? encodeUtf8(name) : name;
+    return this.#unboundTopics.lookup(bytes, 0, bytes.length);
   }
 
   /** The local sessions that a message on `topic` goes to; found once and kept until a subscription changes it. */
@@ -149,7 +150,7 @@ export class Realm {
     this.#cachedTargets += route.size - (known?.size ?? 0);
     if (this.#cachedTargets > MAX_CACHED_TARGETS) {
       this.topics.forgetRoutes();
-      this.#eventTopics?.forgetRoutes();
+      this.#unboundTopics?.forgetRoutes();
       this.#cachedTargets = route.size;
     }
     topic.route = route;
@@ -187,6 +188,9 @@ function addTarget(targets: Target[], { session, request }: Subscription, build:
   } else targets[session.routeIndex]!.merge(request);
 }
 
+/** Of all nodes together: other nodes may name realms that this one is not configured with. */
+const MAX_REALMS = 10_000;
+
 /** The realms of a node, made when first named. Names come from the configuration, so their number is bounded. */
 export class Realms {
   readonly #limits: TopicLimits;
@@ -206,6 +210,11 @@ export class Realms {
       this.#realms.set(name, realm);
     }
     return realm;
+  }
+
+  /** As `get`, for one that another node names; null: there are too many. */
+  admit(name: string): Realm | null {
+    return this.#realms.has(name) || this.#realms.size < MAX_REALMS ? this.get(name) : null;
   }
 
   /** The realm if it exists; for requests from outside, which must not make one. */

@@ -136,14 +136,18 @@ export function describeRetainedStore(name: string, make: (limits: RetainedLimit
       }
       store.set('red', message('stays', 'x'));
       store.set('red', message('t/0', 'replaced by one that does not expire'));
+      const told: string[] = [];
+      store.onExpired = (realm, topic) => told.push(`${realm} ${topic}`);
       store.expire(9, 100);
       expect(store.messages).toBe(21);
+      expect(told).toEqual([]);
       for (let rounds = 0; rounds < 4; rounds++) {
         const before = store.messages;
         store.expire(10, 5);
         expect(before - store.messages).toBeLessThanOrEqual(5);
       }
       expect(store.messages).toBe(12);
+      expect(told.sort()).toEqual([2, 4, 6, 8, 10, 12, 14, 16, 18].map((i) => `red t/${i}`).sort());
       expect(store.get('red', 't/2')).toBeNull();
       expect(store.get('red', 't/0')).not.toBeNull();
       store.expire(1e9, 100);

@@ -21,4 +21,6 @@ export interface RetainedStore {
   get(realm: string, topic: string): Message | null;
   /** Takes out messages whose expiry has passed; looks at `most` of them, and goes on from there the next time. */
   expire(wallMs: number, most: number): void;
+  /** Called for each that `expire` has taken out. Set by whoever has to know. */
+  onExpired: (realm: string, topic: string) => void;
 }

@@ -201,7 +201,8 @@ export class Session implements Feeder {
     for (const subscription of this.#subscriptions?.values() ?? []) this.realm.remove(subscription);
     this.#subscriptions = null;
     this.#feeds = null;
-    this.#handOver((share) => this.realm.group(share) !== null || this.#hasConnectedMember(share));
+    // To whoever there is, also without a connection.
+    this.#handOver(() => true);
     const { counters, queuedBytes } = this.#context;
     queuedBytes.total -= this.state.heldBytes;
     const lost = this.state.undelivered;

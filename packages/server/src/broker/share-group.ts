@@ -60,9 +60,11 @@ export class ShareGroup extends TrieEntry {
     return count;
   }
 
-  /** Members without one. */
+  /** Members without one that have messages kept for them: at QoS 0 nothing is. */
   get away(): number {
-    return this.#members.length - this.online;
+    let count = 0;
+    for (const { session, qos } of this.#members) if (session.connection === null && qos > 0) count++;
+    return count;
   }
 
   /** Whose turn it is for this message, without passing the turn on; null if nobody can have it. */

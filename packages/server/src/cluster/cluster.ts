@@ -11,8 +11,9 @@ import type { MemberChange } from './member.ts';
 import { Membership } from './membership.ts';
 import type { OwnInterest } from './own-interest.ts';
 import type { Groups, MemberListing, RemoteInterest, TableWatcher } from './ports.ts';
-import { isTableFrame, Replicas } from './replicas.ts';
+import { Replicas } from './replicas.ts';
 import { Seeds } from './seeds.ts';
+import { isTableFrame } from './tables.ts';
 
 export { CLUSTER_DEFAULTS } from './cluster-setup.ts';
 
@@ -36,6 +37,7 @@ export class Cluster implements LifecyclePart {
   readonly #refused = new Map<LinkCloseReason, number>();
   #frames: ClusterFrames = NOBODY;
   #leaving: Promise<void> | null = null;
+  #hasLeft = false;
 
   constructor(setup: ClusterSetup) {
     const { name, secrets, self, pool, join, resolver, discovery, clock, turn, random, options } = setup;
@@ -50,6 +52,11 @@ export class Cluster implements LifecyclePart {
     const isAlone = () => this.#membership.isAlone;
     this.#seeds = new Seeds({ join, resolver, clock, options, keep, isAlone, isKnown });
     this.#lanPeers = discovery && new LanPeers({ discovery, clock, nodeId: self.nodeId, keep, isKnown });
+  }
+
+  /** Whether this node has left, and goes on alone. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
   }
 
   /** Of this node. */
@@ -106,8 +113,11 @@ export class Cluster implements LifecyclePart {
     this.#log.stop();
   }
 
-  /** Tells all members, waits until they have answered what is on its way, and closes the links. The node goes on alone. */
-  leave(deadline: AbortSignal): Promise<void> {
+  /**
+   * Tells all members, waits until they have answered what is on its way, and closes the links. The node goes on alone.
+   * @param deadline when it waits no more; default: after `flushMs`
+   */
+  leave(deadline?: AbortSignal): Promise<void> {
     this.#leaving ??= this.#leave(deadline);
     return this.#leaving;
   }
@@ -140,7 +150,7 @@ export class Cluster implements LifecyclePart {
     const own: MemberListing = {
       nodeId: self.nodeId,
       incarnation: self.incarnation,
-      state: this.#leaving === null ? 'up' : 'leaving',
+      state: this.#leaving === null || this.#hasLeft ? 'up' : 'leaving',
       self: true,
       addresses: self.addresses(),
       link: null,
@@ -199,6 +209,8 @@ export class Cluster implements LifecyclePart {
     this.#replicas.linkUp(link);
     this.#frames.onUp(link);
     this.#tell(change);
+    // It was being introduced while this node left. Later: not from within a call of the link.
+    if (this.#hasLeft) this.#setup.clock.setTimeout(() => link.close('leaving'), 0);
   }
 
   #onControl(link: Link, type: number, buffer: Uint8Array, start: number, end: number): void {
@@ -262,18 +274,19 @@ export class Cluster implements LifecyclePart {
     return false;
   }
 
-  async #leave(deadline: AbortSignal): Promise<void> {
+  async #leave(deadline: AbortSignal | undefined): Promise<void> {
     this.#seeds.stop();
     this.#lanPeers?.stop();
     this.#membership.leave();
     await this.#flushed(deadline);
+    this.#hasLeft = true;
     for (const { nodeId, link } of [...this.#membership.records()]) {
       if (link !== null) this.#setup.pool.remove('cluster', nodeId, 'leaving');
     }
   }
 
   /** Until nothing waits for an answer any more; a link that is lost is not waited for. */
-  #flushed(deadline: AbortSignal): Promise<void> {
+  #flushed(deadline: AbortSignal | undefined): Promise<void> {
     const { clock, options } = this.#setup;
     const untilMs = clock.now() + options.flushMs;
     const isBusy = () =>
@@ -282,7 +295,7 @@ export class Cluster implements LifecyclePart {
       );
     return new Promise((resolve) => {
       const look = (): void => {
-        if (deadline.aborted || clock.now() >= untilMs || !isBusy()) resolve();
+        if (deadline?.aborted || clock.now() >= untilMs || !isBusy()) resolve();
         else clock.setTimeout(look, FLUSH_POLL_MS);
       };
       // What was said last leaves at the end of the turn.

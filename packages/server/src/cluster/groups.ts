@@ -84,6 +84,10 @@ export class ClusterGroups implements Groups, TableWatcher {
     return [...(this.#own.groups.get(group)?.values() ?? []), ...others].map(({ member }) => member);
   }
 
+  find(group: string, id: string): readonly GroupMember[] {
+    return [this.#own, ...this.#nodes.values()].flatMap((members) => members.get(group, id)?.member ?? []);
+  }
+
   /** Groups that have members. */
   names(): ReadonlySet<string> {
     return new Set([this.#own, ...this.#nodes.values()].flatMap(({ groups }) => [...groups.keys()]));

@@ -12,7 +12,6 @@ export interface Stamp {
 /** How far ahead of this node's clock another may pull it: else one wrong clock would move all of them, for good. */
 const MAX_AHEAD_MS = 60 * 60 * 1000;
 const MAX_COUNTER = 0xffff;
-const HEAD_BYTES = 8;
 const TEXT = /^([0-9a-f]{12})([0-9a-f]{4})-(.+)$/s;
 
 /**
@@ -32,8 +31,11 @@ export class HybridClock {
     this.#maxAheadMs = maxAheadMs;
   }
 
-  /** For something that happens here, now. */
-  next(): Stamp {
+  /**
+   * For something that happens here, now.
+   * @param after what it takes the place of: it comes after that whatever the clocks say
+   */
+  next(after: Stamp | null = null): Stamp {
     const wallMs = Math.floor(this.#clock.wallMs());
     if (wallMs > this.#ms) {
       this.#ms = wallMs;
@@ -43,7 +45,9 @@ export class HybridClock {
       this.#ms++;
       this.#counter = 0;
     }
-    return { ms: this.#ms, counter: this.#counter, nodeId: this.#nodeId };
+    const stamp = { ms: this.#ms, counter: this.#counter, nodeId: this.#nodeId };
+    // Of a clock too far ahead to be followed: only what takes its place is stamped as late.
+    return after === null || compareStamps(stamp, after) > 0 ? stamp : { ...stamp, ms: after.ms + 1, counter: 0 };
   }
 
   /**
@@ -77,20 +81,4 @@ export function parseStamp(text: string): Stamp | null {
   const [, ms, counter, nodeId] = TEXT.exec(text) ?? [];
   if (ms === undefined || counter === undefined || nodeId === undefined) return null;
   return { ms: Number.parseInt(ms, 16), counter: Number.parseInt(counter, 16), nodeId };
-}
-
-/** 6 bytes `ms`, 2 bytes counter, both big-endian, then the node in UTF-8. */
-export function stampBytes({ ms, counter, nodeId }: Stamp): Uint8Array {
-  const bytes = Buffer.alloc(HEAD_BYTES + Buffer.byteLength(nodeId));
-  bytes.writeUIntBE(ms, 0, 6);
-  bytes.writeUInt16BE(counter, 6);
-  bytes.write(nodeId, HEAD_BYTES);
-  return bytes;
-}
-
-/** @returns null: not the bytes of a stamp */
-export function readStamp(buffer: Uint8Array, start: number, end: number): Stamp | null {
-  if (end - start <= HEAD_BYTES) return null;
-  const bytes = Buffer.from(buffer.buffer, buffer.byteOffset + start, end - start);
-  return { ms: bytes.readUIntBE(0, 6), counter: bytes.readUInt16BE(6), nodeId: bytes.toString('utf8', HEAD_BYTES) };
 }

@@ -15,7 +15,7 @@ describe('a node that leaves', () => {
     expect(a.heard).toEqual(['leaving b 1', 'left b 1']);
     expect(a.cluster.members().map(({ nodeId }) => nodeId)).toEqual(['a', 'c']);
     expect(b.heard).toEqual(['left a 1', 'left c 1']);
-    expect(b.cluster.members()).toMatchObject([{ nodeId: 'b', state: 'leaving' }]);
+    expect(b.cluster.members()).toMatchObject([{ nodeId: 'b', state: 'up' }]);
     expect(b.pool.kept).toEqual([]);
   });
 

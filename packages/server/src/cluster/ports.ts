@@ -100,5 +100,7 @@ export interface Groups {
   join(group: string, member: GroupMember): Promise<void>;
   leave(group: string, id: string): Promise<void>;
   members(group: string): readonly GroupMember[];
+  /** Those of an id: at most one per node. */
+  find(group: string, id: string): readonly GroupMember[];
   watch(group: string, listener: (change: GroupChange) => void): () => void;
 }

@@ -1,6 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Turn } from '../lib/turn.ts';
-import { FrameType } from '../peer/frame-types.ts';
 import type { Link } from '../peer/link-ports.ts';
 import { ClusterGroups } from './groups.ts';
 import { OwnInterest } from './own-interest.ts';
@@ -84,20 +83,4 @@ function each(watchers: readonly TableWatcher[]): TableWatcher {
       for (const watcher of watchers) watcher.onPurged(nodeId);
     },
   };
-}
-
-/** Frames of tables; `onFrame` leaves others alone. */
-const TABLE_FRAMES: ReadonlySet<number> = new Set([
-  FrameType.SnapshotBegin,
-  FrameType.Entries,
-  FrameType.SnapshotEnd,
-  FrameType.Delta,
-  FrameType.Digest,
-  FrameType.Resync,
-  FrameType.Pace,
-  FrameType.PaceAnswer,
-]);
-
-export function isTableFrame(type: number): boolean {
-  return TABLE_FRAMES.has(type);
 }

@@ -150,7 +150,7 @@ export class Tables {
   }
 }
 
-function isTableFrame(type: number): boolean {
+export function isTableFrame(type: number): boolean {
   return (
     (type >= FrameType.SnapshotBegin && type <= FrameType.Resync) ||
     type === FrameType.Pace ||

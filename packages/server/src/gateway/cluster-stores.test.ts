@@ -213,6 +213,32 @@ describe('a store of another node', () => {
     expect(whole.bytes.length).toBeGreaterThan(4_000_000);
   });
 
+  it('asks for no more large answers at once than may be in memory, and for small ones all the same', async () => {
+    const { far, near } = await twoNodes();
+    for (let n = 0; n < 20; n++) await appendAll(near, 's', 'x'.repeat(200_000));
+    const page = { ...ALL, maxBytes: 4 * 1024 * 1024 };
+    let asked = 0;
+    const late: (() => void)[] = [];
+    let isSmall = false;
+    cluster.links.passes = (from, _to, type) => {
+      if (from === 'a' && type === FrameType.Request) asked++;
+      return true;
+    };
+    const read = near.read.bind(near);
+    near.read = async (...args: Parameters<typeof read>) => {
+      if (!isSmall) await new Promise<void>((resolve) => late.push(resolve));
+      return read(...args);
+    };
+    const pages = Array.from({ length: 20 }, () => far.read('readEvents', page));
+    await expect.poll(() => late.length, POLL).toBe(8);
+    isSmall = true;
+    await far.read('streamInfo', { stream: 's' });
+    expect(asked).toBe(9);
+    for (const go of late) go();
+    expect((await Promise.all(pages)).map(({ count }) => count)).toEqual(Array(20).fill(20));
+    expect(asked).toBe(21);
+  });
+
   it('closes a link that brings no messages', async () => {
     const { a, far } = await twoNodes();
     await appendAll(far, 's', 1);
@@ -250,6 +276,38 @@ describe('two stores of one name', () => {
     await b.stop();
     expect(a.stores.conflicts).toBe(0);
     expect(await dataOf(a.stores.get('orders', 'default'))).toEqual([]);
+  });
+});
+
+describe('what goes on with a store that another of its name takes the place of', () => {
+  it('does not go on with the other: nothing is appended or read there', async () => {
+    const b = await cluster.add('b', { name: 'orders' });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const c = await cluster.add('c', { name: 'orders' });
+    const a = await cluster.add('a');
+    const far = a.stores.get('orders', 'default');
+    const refused = c.local.list()[0]!;
+    expect([a, b, c].map(({ stores }) => stores.serves(refused))).toEqual([false, false, false]);
+    expect(b.stores.serves(b.local.list()[0]!)).toBe(true);
+    await appendAll(far, 's', 'first');
+    await refused.append({ writes: [{ stream: 's', events: [{ type: 't' }, { type: 't' }, { type: 't' }] }] });
+    const read: unknown[] = [];
+    const reading = (async () => {
+      for await (const { data } of far.catchUp({ selector: { kind: 'all' }, from: 0 })) read.push(data);
+    })();
+    await expect.poll(() => read, POLL).toEqual(['first']);
+    // Nobody knows whether it is done when its node goes.
+    cluster.links.passes = (from, _to, type) => from !== 'b' || type !== FrameType.Answer;
+    const appended = errorOf(() => appendAll(far, 's', 'second'));
+    const readingFailed = errorOf(() => reading);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await cluster.kill(b);
+    expect(await appended).toMatchObject({ code: 'store_unavailable', retryable: true });
+    expect(await readingFailed).toMatchObject({ code: 'store_unavailable', retryable: true });
+    expect(read).toEqual(['first', 'second']);
+    expect(a.stores.serves(refused)).toBe(true);
+    expect(await dataOf(a.stores.get('orders', 'default'))).toEqual([null, null, null]);
+    expect(a.stores.streams).toBe(0);
   });
 });
 

@@ -71,7 +71,7 @@ export class ClusterStores implements Stores, LifecyclePart {
    */
   get(name: string, realm: string | null): Store {
     const local = this.#options.local.find(name, realm);
-    if (local !== null && !this.#directory.isRefused(local.realm, name, local.id)) return local;
+    if (local !== null && this.serves(local)) return local;
     const known = this.#directory.find(name, local?.realm ?? realm);
     if (known === null) throw new PlexusError('store_not_found', { store: name });
     if (known.holders.length === 0) {
@@ -96,6 +96,11 @@ export class ClusterStores implements Stores, LifecyclePart {
         return this.#ask(store, holder);
       },
     });
+  }
+
+  /** Whether a store of this node is the one of its name that is served. */
+  serves({ realm, name, id }: LocalStore): boolean {
+    return !this.#directory.isRefused(realm, name, id);
   }
 
   /** Stores that are not served because another of the same name is. */

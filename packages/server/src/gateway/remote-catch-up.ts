@@ -52,6 +52,11 @@ export class RemoteCatchUp implements AsyncIterator<StoredEvent>, StreamOwner {
     if (options.signal?.aborted === true) this.#onAbort();
   }
 
+  /** Where another would go on; `now` only as long as the store has not said where that is. */
+  get from(): StartFrom {
+    return this.#from;
+  }
+
   readonly #onAbort = (): void => {
     while (this.#queue.shift() !== undefined);
     this.#end(null);

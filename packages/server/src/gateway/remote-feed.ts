@@ -1,5 +1,6 @@
 import type { Logger } from '../lib/log.ts';
 import type { StoredEvent } from '../store/event.ts';
+import type { StartFrom } from '../store/subscription.ts';
 import { RemoteCatchUp } from './remote-catch-up.ts';
 import type { RemoteRoute } from './remote-route.ts';
 
@@ -38,12 +39,15 @@ export class RemoteFeed {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    let from: number | 'now' = 'now';
+    let from: StartFrom = 'now';
+    let { uuid } = this.#route;
     while (!signal.aborted) {
+      // Positions are those of one store.
+      if (uuid !== this.#route.uuid) from = 'now';
+      uuid = this.#route.uuid;
       const reader = new RemoteCatchUp(this.#route, { selector: { kind: 'all' }, from, signal });
       try {
         for (let next = await reader.next(); next.done !== true; next = await reader.next()) {
-          from = next.value.position + 1;
           this.#show(next.value);
         }
       } catch (error) {
@@ -53,6 +57,7 @@ export class RemoteFeed {
           'a store cannot be listened to; again soon',
         );
       }
+      from = reader.from;
       if (!signal.aborted) await new Promise<void>((resolve) => this.#route.clock.setTimeout(resolve, AGAIN_MS));
     }
   }

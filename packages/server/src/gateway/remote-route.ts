@@ -52,38 +52,46 @@ export class RemoteRoute {
     return this.#options.realm;
   }
 
-  /** Nodes with live workers of that role, of the store that is served. */
-  nodes(role: WorkerRole): readonly string[] {
-    const { registry, realm, name, uuid } = this.#options;
-    const served = uuid();
+  /** UUID of the store that is served now. Whatever goes on for longer stays with the store that it began with. */
+  get uuid(): string {
+    return this.#options.uuid();
+  }
+
+  /** Nodes with live workers of that role. */
+  #nodes(role: WorkerRole, uuid: string): readonly string[] {
+    const { registry, realm, name } = this.#options;
     const nodes = new Set<string>();
     for (const { nodeId, metadata } of registry.members(workersGroup(realm, name))) {
-      if (metadata.role === role && metadata.store === served) nodes.add(nodeId);
+      if (metadata.role === role && metadata.store === uuid) nodes.add(nodeId);
     }
     return [...nodes];
   }
 
   /** @throws {PlexusError} what the store answers; store_unavailable, timeout: it was tried until the time was over */
   call(role: WorkerRole, asked: Asked, answerBytes: number, onRetry?: () => void): Promise<unknown> {
-    return this.repeated(async () => (await this.#caller(role)).call(this.#request(asked), answerBytes), onRetry);
+    const { uuid } = this;
+    const attempt = async () => (await this.#caller(role, uuid)).call(this.#request(asked, uuid), answerBytes);
+    return this.repeated(uuid, attempt, onRetry);
   }
 
   /** Asks one node, once. */
   async callNode(nodeId: string, asked: Asked): Promise<unknown> {
     const { caller, name } = this.#options;
-    return (await caller(nodeId, name)).call(this.#request(asked), 0);
+    return (await caller(nodeId, name)).call(this.#request(asked, this.uuid), 0);
   }
 
   /** Opens what stays open, once: with readers, which are where events are read. */
-  async open(asked: Asked, stream: OpenStream): Promise<Opened> {
-    return (await this.#caller('reader')).open(this.#request(asked), stream);
+  async open(uuid: string, asked: Asked, stream: OpenStream): Promise<Opened> {
+    return (await this.#caller('reader', uuid)).open(this.#request(asked, uuid), stream);
   }
 
   /**
-   * Calls, and again after errors that time may mend.
+   * Calls, and again after errors that time may mend: not if another store of that name is served by then, to which an append that
+   * may have been done would be a second one.
+   * @param uuid of the store that is meant
    * @param onRetry hears of every error after which it is tried again; the next may find that it was done
    */
-  async repeated<T>(attempt: () => Promise<T>, onRetry: () => void = () => {}): Promise<T> {
+  async repeated<T>(uuid: string, attempt: () => Promise<T>, onRetry: () => void = () => {}): Promise<T> {
     const { clock, random } = this.#options;
     const until = clock.now() + RETRY_TOTAL_MS;
     for (let tries = 1; ; tries++) {
@@ -91,7 +99,7 @@ export class RemoteRoute {
         return await attempt();
       } catch (thrown) {
         const error = this.#known(thrown);
-        if (!(error instanceof PlexusError) || !isTransient(error)) throw error;
+        if (!(error instanceof PlexusError) || !isTransient(error) || uuid !== this.uuid) throw error;
         const waitMs = backoffMs(tries, random);
         if (clock.now() + waitMs > until) throw error;
         onRetry();
@@ -115,14 +123,15 @@ export class RemoteRoute {
     return new PlexusError('store_unavailable', { store: this.#options.name, reason });
   }
 
-  #caller(role: WorkerRole): Promise<StoreCaller> {
-    const nodes = this.nodes(role);
+  #caller(role: WorkerRole, uuid: string): Promise<StoreCaller> {
+    if (uuid !== this.uuid) throw this.unavailable('another store of this name is served now');
+    const nodes = this.#nodes(role, uuid);
     if (nodes.length === 0) throw this.unavailable(`no node has a live ${role} of it`);
     return this.#options.caller(nodes[this.#next++ % nodes.length]!, this.#options.name);
   }
 
-  #request(asked: Asked): StoreRequest {
-    const { realm, name, uuid } = this.#options;
-    return { ...asked, realm, store: name, uuid: uuid() };
+  #request(asked: Asked, uuid: string): StoreRequest {
+    const { realm, name } = this.#options;
+    return { ...asked, realm, store: name, uuid };
   }
 }

@@ -24,8 +24,6 @@ import { jsonOf } from './store-messages.ts';
 const FIRST_BYTES = 1024;
 /** What answers are taken to have, that are no pages of events. */
 const ANSWER_BYTES = 16 * 1024;
-/** Of a page, per event that it may have: most are smaller. */
-const EVENT_BYTES = 16 * 1024;
 
 export interface RemoteStoreOptions {
   readonly route: RemoteRoute;
@@ -143,6 +141,5 @@ export class RemoteStore implements Store {
 
 function answerBytes(operation: ReadName, request: unknown): number {
   if (operation !== 'readEvents') return ANSWER_BYTES;
-  const { limit, maxBytes } = request as ReadRequest;
-  return Math.min(maxBytes, limit * EVENT_BYTES);
+  return (request as ReadRequest).maxBytes;
 }

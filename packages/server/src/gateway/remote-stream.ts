@@ -16,6 +16,8 @@ export interface StreamOwner {
 export class RemoteStream {
   readonly #route: RemoteRoute;
   readonly #owner: StreamOwner;
+  /** UUID of the store that it was opened at first: positions and subscriptions are those of that store. */
+  #uuid: string | null = null;
   #opened: Opened | null = null;
   #isClosed = false;
 
@@ -30,9 +32,10 @@ export class RemoteStream {
    * @returns what the other node answers; null: it was closed meanwhile
    */
   open(known: (error: unknown) => unknown = (error) => error): Promise<unknown> {
-    return this.#route.repeated(async () => {
+    const uuid = this.#uuid ?? this.#route.uuid;
+    return this.#route.repeated(uuid, async () => {
       try {
-        return await this.#try();
+        return await this.#try(uuid);
       } catch (error) {
         throw known(error);
       }
@@ -52,7 +55,7 @@ export class RemoteStream {
     this.#opened = null;
   }
 
-  async #try(): Promise<unknown> {
+  async #try(uuid: string): Promise<unknown> {
     if (this.#isClosed) return null;
     let lost: PlexusError | null = null;
     let isOpen = false;
@@ -65,13 +68,14 @@ export class RemoteStream {
         this.#owner.onLost(error);
       },
     };
-    const opened = await this.#route.open(this.#owner.asked(), stream);
+    const opened = await this.#route.open(uuid, this.#owner.asked(), stream);
     if (lost !== null) throw lost;
     if (this.#isClosed) {
       opened.close();
       return null;
     }
     isOpen = true;
+    this.#uuid = uuid;
     this.#opened = opened;
     return opened.result;
   }

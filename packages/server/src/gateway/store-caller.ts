@@ -1,5 +1,6 @@
 import { PlexusError } from '@plexus/protocol';
 import type { Clock } from '../lib/clock.ts';
+import { Fifo } from '../lib/fifo.ts';
 import { FrameType } from '../peer/frame-types.ts';
 import type { Link } from '../peer/link-ports.ts';
 import { decodeResult, encodeRequest, type StoreRequest } from './store-messages.ts';
@@ -9,8 +10,10 @@ import { Watch } from './watch.ts';
 export const CALLER_LIMITS = {
   /** Requests to one node that are not answered. */
   pending: 1024,
-  /** Bytes of those requests, and of the answers that they ask for. */
+  /** Bytes of those requests, and of the small answers that they ask for. */
   pendingBytes: 256 * 1024 * 1024,
+  /** Bytes of large answers that are asked for at once: the other node has them in memory until they are sent. The rest waits here. */
+  largeBytes: 32 * 1024 * 1024,
   /** Consumers and readers at one node that stay open. */
   streams: 4096,
 } as const;
@@ -18,6 +21,8 @@ export const CALLER_LIMITS = {
 /** The other node gives up before this, and says so; this is for one that does not. */
 const TIMEOUT_MS = 15_000;
 const RETRY_AFTER_MS = 100;
+/** Answers of up to this size wait for no others. */
+const SMALL_BYTES = 64 * 1024;
 
 /** Who hears what comes for a request that stays open. Nothing here may throw. */
 export interface OpenStream {
@@ -36,6 +41,10 @@ export interface Opened {
 
 interface Pending {
   readonly request: StoreRequest;
+  readonly message: Fields;
+  readonly answerBytes: number;
+  /** Whether it counts among the large answers that the other node was asked for. */
+  isSent: boolean;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly sinceMs: number;
@@ -51,6 +60,10 @@ export class StoreCaller {
   readonly #pending = new Map<number, Pending>();
   readonly #streams = new Map<number, OpenStream>();
   #bytes = 0;
+  /** Large answers that the other node was asked for. */
+  #largeBytes = 0;
+  /** Requests that wait for such answers, by their ids. */
+  readonly #waiting = new Fifo<number>();
   readonly #watch: Watch;
 
   /** @param nextId numbers that no request of this node had before: what comes for one that was given up is known by it */
@@ -122,6 +135,8 @@ export class StoreCaller {
     const streams = [...this.#streams.values()];
     this.#streams.clear();
     const all = [...this.#pending];
+    // None of them is to be sent now.
+    while (this.#waiting.shift() !== undefined);
     for (const [id, pending] of all) {
       this.#forget(id, pending);
       pending.reject(new PlexusError('store_unavailable', { store: pending.request.store, reason }));
@@ -132,7 +147,8 @@ export class StoreCaller {
 
   #send(id: number, request: StoreRequest, answerBytes: number, stream: OpenStream | null): Promise<unknown> {
     const { store } = request;
-    const weight = (request.bytes?.length ?? 0) + answerBytes;
+    const isLarge = answerBytes > SMALL_BYTES;
+    const weight = (request.bytes?.length ?? 0) + (isLarge ? 0 : answerBytes);
     const isFull =
       this.#pending.size >= CALLER_LIMITS.pending ||
       (this.#bytes > 0 && this.#bytes + weight > CALLER_LIMITS.pendingBytes);
@@ -144,16 +160,39 @@ export class StoreCaller {
     return new Promise((resolve, reject) => {
       // Before it is taken note of: what cannot be encoded throws here.
       const message = encodeRequest(request);
-      this.#pending.set(id, { request, resolve, reject, sinceMs: this.#clock.now(), weight, stream });
+      const sinceMs = this.#clock.now();
+      const pending = { request, message, answerBytes, isSent: false, resolve, reject, sinceMs, weight, stream };
+      this.#pending.set(id, pending);
       this.#bytes += weight;
       this.#watch.keep();
-      sendMessage(this.link, FrameType.Request, id, message);
+      if (isLarge) {
+        this.#waiting.push(id);
+        this.#sendLarge();
+      } else sendMessage(this.link, FrameType.Request, id, message);
     });
   }
 
-  #forget(id: number, { weight }: Pending): void {
+  #sendLarge(): void {
+    for (let id = this.#waiting.peek(); id !== undefined; id = this.#waiting.peek()) {
+      const pending = this.#pending.get(id);
+      // Otherwise it was given up before it was sent.
+      if (pending !== undefined) {
+        const { answerBytes, message } = pending;
+        if (this.#largeBytes > 0 && this.#largeBytes + answerBytes > CALLER_LIMITS.largeBytes) return;
+        this.#largeBytes += answerBytes;
+        pending.isSent = true;
+        sendMessage(this.link, FrameType.Request, id, message);
+      }
+      this.#waiting.shift();
+    }
+  }
+
+  #forget(id: number, { weight, answerBytes, isSent }: Pending): void {
     this.#pending.delete(id);
     this.#bytes -= weight;
+    if (!isSent) return;
+    this.#largeBytes -= answerBytes;
+    this.#sendLarge();
   }
 
   #checkTimes(): void {
@@ -162,7 +201,7 @@ export class StoreCaller {
       // Those behind came later still.
       if (pending.sinceMs + TIMEOUT_MS > now) return;
       // A slice of a verification takes as long as it takes.
-      if (pending.request.name === 'verify') continue;
+      if (pending.request.op === 'read' && pending.request.name === 'verify') continue;
       this.#forget(id, pending);
       const what = `a request to store ${pending.request.store}`;
       pending.reject(new PlexusError('timeout', { what, timeoutMs: TIMEOUT_MS }));

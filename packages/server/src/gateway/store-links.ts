@@ -68,12 +68,15 @@ export class StoreLinks implements LinkEvents {
     if (known?.link.state === 'up') return known.caller;
     const target = this.#options.target(nodeId);
     if (target === null) throw unreachable(store, nodeId, 'it is not up');
+    let link: Link;
     try {
-      const link = await this.#options.pool.getOrCreate('store', target);
-      return this.#endOf(link).caller;
+      link = await this.#options.pool.getOrCreate('store', target);
     } catch (error) {
       throw unreachable(store, nodeId, error instanceof PlexusError ? error.message : 'it does not answer');
     }
+    // Nobody would hear of its end any more, which was before this.
+    if (link.state === 'closed') throw unreachable(store, nodeId, 'the link was closed');
+    return this.#endOf(link).caller;
   }
 
   onUp(link: Link): void {

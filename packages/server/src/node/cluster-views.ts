@@ -2,9 +2,6 @@ import type { ClusterView, PeersView } from '../admin/ports.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { LinkPool } from '../peer/link-pool.ts';
 
-/** How long a node that leaves by request waits for what is on its way. */
-const LEAVE_TIMEOUT_MS = 5000;
-
 export function peersView(pool: LinkPool): PeersView {
   return {
     links: () => pool.list(),
@@ -19,10 +16,12 @@ export function peersView(pool: LinkPool): PeersView {
 
 export function clusterView(name: string, cluster: Cluster): ClusterView {
   return {
-    name,
+    get name() {
+      return cluster.hasLeft ? null : name;
+    },
     members: () => cluster.members(),
     status: () => cluster.status(),
     route: (realm, topic) => cluster.interest.match(realm, topic),
-    leave: () => cluster.leave(AbortSignal.timeout(LEAVE_TIMEOUT_MS)),
+    leave: () => cluster.leave(),
   };
 }

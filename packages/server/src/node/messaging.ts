@@ -49,7 +49,6 @@ export class Messaging implements LifecyclePart {
   readonly broker: Broker;
   readonly router: Router;
   readonly counters = new BrokerCounters();
-  readonly replica: RetainedReplica | null = null;
   readonly #parts: MessagingParts;
   readonly #claims: ClientClaims | null = null;
   readonly #sync: RetainedSync | null = null;
@@ -104,7 +103,7 @@ export class Messaging implements LifecyclePart {
     if (cluster === null || joined === null) return;
     const { realms, flow, clients } = this.broker;
     this.#claims?.start(clients);
-    this.replica = joined.retained;
+    retained.onExpired = (realm, topic) => joined.retained.expired(realm, topic);
     cluster.watchInterest(new StoreInterest(realms));
     const sync = new RetainedSync({
       replica: joined.retained,

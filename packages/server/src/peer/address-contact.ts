@@ -1,6 +1,6 @@
-import type { PeerChannel, PeerTarget } from './channel.ts';
+import type { DialCode, PeerChannel, PeerTarget } from './channel.ts';
 import type { ContactFailure, ContactOutcome, Waiter } from './contact.ts';
-import type { Dial, DialCode } from './dial.ts';
+import type { Dial } from './dial.ts';
 
 export interface AddressContactPorts {
   dial(target: PeerTarget, done: (result: PeerChannel | DialCode) => void): Dial;

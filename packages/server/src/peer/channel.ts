@@ -14,7 +14,12 @@ export interface PeerChannel {
    * @returns false: there is no more room; the bytes are taken all the same, and `onDrain` tells when to go on
    */
   write(bytes: Uint8Array): boolean;
-  /** Who hears of what comes; set once, in the turn in which the channel was handed over. */
+  /** Written and not yet on its way. */
+  readonly waitingBytes: number;
+  /**
+   * Who hears of what comes; set once, in the turn in which the channel was handed over. Never called from within a call of a method
+   * here: what that causes comes later.
+   */
   handler: PeerChannelHandler | null;
   /** Stops reading, and goes on. */
   pause(): void;
@@ -40,6 +45,10 @@ export interface PeerTarget {
   /** Multiaddrs, tried in order; those over TCP first. */
   readonly addresses: readonly string[];
 }
+
+export const DIAL_CODES = ['peer_refused', 'peer_unreachable', 'peer_identity', 'peer_unsupported'] as const;
+/** Why there is no channel. */
+export type DialCode = (typeof DIAL_CODES)[number];
 
 /** Where channels come from. */
 export interface PeerNetwork {

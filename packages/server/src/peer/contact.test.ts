@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../lib/fake-clock.ts';
-import type { PeerChannel, PeerTarget } from './channel.ts';
+import type { DialCode, PeerChannel, PeerTarget } from './channel.ts';
 import { Contact, type ContactOutcome, type InboundAttempt, type Waiter } from './contact.ts';
-import type { Dial, DialCode } from './dial.ts';
+import type { Dial } from './dial.ts';
 import type { Introduction, IntroductionResult } from './introduction.ts';
 import type { PeerLink } from './peer-link.ts';
 
@@ -110,6 +110,26 @@ describe('a contact', () => {
     introductions[0]!({ refused: 'duplicate', ...REFUSED });
     expect(take()).toEqual(['dial /x', 'introduce', 'abort ours duplicate', 'ended']);
     expect(outcomes).toEqual([{ link }]);
+  });
+
+  it('that nobody waits for any more says so without ending a link that the peer may go on with', () => {
+    const { contact, dials, waiter, channel, take } = scene('a');
+    const only = waiter();
+    contact.add(only, []);
+    dials[0]!.done(channel());
+    contact.remove(only);
+    expect(take()).toEqual(['dial /x', 'introduce', 'abort ours duplicate', 'ended']);
+  });
+
+  it('tries the newer addresses, however long those before took', () => {
+    const { clock, contact, dials, waiter, take, outcomes } = scene('a');
+    contact.add(waiter(), []);
+    contact.add(waiter(), ['/y']);
+    clock.advance(5000);
+    dials[0]!.done('peer_unreachable');
+    expect(take()).toEqual(['dial /x', 'dial /y']);
+    dials[1]!.done('peer_refused');
+    expect(outcomes).toEqual(Array(2).fill({ failure: { code: 'peer_refused', reason: null } }));
   });
 
   it('drops a channel of somebody else', () => {

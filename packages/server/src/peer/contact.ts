@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../lib/clock.ts';
-import type { PeerChannel, PeerTarget } from './channel.ts';
-import type { Dial, DialCode } from './dial.ts';
+import type { DialCode, PeerChannel, PeerTarget } from './channel.ts';
+import type { Dial } from './dial.ts';
 import type { Introduced, Introduction, IntroductionResult } from './introduction.ts';
 import type { LinkCloseReason, LinkPurpose } from './link-ports.ts';
 import type { PeerLink } from './peer-link.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { AddressBook } from './address-book.ts';
 import { AddressContact } from './address-contact.ts';
-import type { PeerChannel, PeerNetwork, PeerTarget } from './channel.ts';
+import type { DialCode, PeerChannel, PeerNetwork, PeerTarget } from './channel.ts';
 import {
   Contact,
   type ContactFailure,
@@ -10,7 +10,7 @@ import {
   type InboundAttempt,
   type Waiter,
 } from './contact.ts';
-import { Dial, type DialCode } from './dial.ts';
+import { Dial } from './dial.ts';
 import { guardedIntroducer } from './guarded-introducer.ts';
 import { type Introduced, type Introducer, Introduction, type IntroductionRefused } from './introduction.ts';
 import type { LinkCloseReason, LinkPurpose, PeerFacts } from './link-ports.ts';

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { brokeOff, type DialErrorCode, type DialFailure, dialError, dialFailure } from './dial-error.ts';
+import type { DialCode } from './channel.ts';
+import { brokeOff, type DialFailure, dialError, dialFailure } from './dial-error.ts';
 
-const failed = (code: DialErrorCode): DialFailure => ({ address: '/a', code, reason: code, found: null, cause: null });
+const failed = (code: DialCode): DialFailure => ({ address: '/a', code, reason: code, found: null, cause: null });
 
 describe('why a peer cannot be dialled', () => {
-  it.each<[DialErrorCode, DialErrorCode[]]>([
+  it.each<[DialCode, DialCode[]]>([
     ['peer_unreachable', []],
     ['peer_refused', ['peer_refused', 'peer_refused']],
     ['peer_refused', ['peer_identity', 'peer_refused']],

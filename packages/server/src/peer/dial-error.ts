@@ -1,6 +1,5 @@
 import { PlexusError } from '@plexus/protocol';
-
-export type DialErrorCode = 'peer_refused' | 'peer_unreachable' | 'peer_identity' | 'peer_unsupported';
+import type { DialCode } from './channel.ts';
 
 /** What libp2p calls it when a node has dialled itself. */
 const SELF = 'InvalidPeerIdError';
@@ -8,7 +7,7 @@ const SELF = 'InvalidPeerIdError';
 /** What came of one address. */
 export interface DialFailure {
   readonly address: string;
-  readonly code: DialErrorCode;
+  readonly code: DialCode;
   readonly reason: string;
   /** Who answered instead; null: not known, or nobody did. */
   readonly found: string | null;
@@ -21,7 +20,7 @@ export function dialFailure(address: string, error: unknown): DialFailure {
   return { address, code: codeOf(error), reason, found: null, cause: error };
 }
 
-function codeOf(error: unknown): DialErrorCode {
+function codeOf(error: unknown): DialCode {
   const { name, code } = Object(error) as { name?: string; code?: string };
   if (code === 'ECONNREFUSED') return 'peer_refused';
   if (name === 'UnsupportedProtocolError') return 'peer_unsupported';
@@ -40,7 +39,7 @@ export function brokeOff({ cause }: DialFailure): boolean {
  * `peer_identity` if only others answer, or may.
  */
 export function dialError(peerId: string | null, failures: readonly DialFailure[]): PlexusError {
-  const first = (wanted: DialErrorCode): DialFailure | undefined => failures.find(({ code }) => code === wanted);
+  const first = (wanted: DialCode): DialFailure | undefined => failures.find(({ code }) => code === wanted);
   const unreachable = first('peer_unreachable');
   const gone = unreachable === undefined ? first('peer_refused') : undefined;
   const telling = gone ?? first('peer_identity') ?? unreachable ?? failures[0];

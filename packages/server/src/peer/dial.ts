@@ -1,12 +1,8 @@
 import { PlexusError } from '@plexus/protocol';
 import type { Clock, Timer } from '../lib/clock.ts';
-import type { PeerChannel, PeerNetwork, PeerTarget } from './channel.ts';
+import { DIAL_CODES, type DialCode, type PeerChannel, type PeerNetwork, type PeerTarget } from './channel.ts';
 
 export const LINK_PROTOCOL = '/plexus/link/1';
-
-const DIAL_CODES = ['peer_refused', 'peer_unreachable', 'peer_identity', 'peer_unsupported'] as const;
-/** Why there is no channel. */
-export type DialCode = (typeof DIAL_CODES)[number];
 
 /** One try to open a channel. It ends in time, whatever the network does. */
 export class Dial {

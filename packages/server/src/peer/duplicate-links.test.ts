@@ -97,6 +97,23 @@ describe('a peer that comes while its old channel seems alive', () => {
     }
   }
 
+  it('does not come after a later start of itself', async () => {
+    for (let steps = 1; steps < 14; steps++) {
+      world = new PoolWorld();
+      const [a, early] = [world.node('a'), world.node('b')];
+      early.pool.getOrCreate('cluster', a.target).catch(() => {});
+      for (let i = 0; i < steps; i++) await world.step();
+      world.hub.freeze('a', 'b');
+      const late = world.node('b');
+      await Promise.all([late.pool.getOrCreate('cluster', a.target), world.settle()]);
+      world.hub.heal('a', 'b');
+      await world.settle();
+      expect(a.pool.info('cluster', 'b')?.incarnation, `after ${steps} steps`).toBe(late.incarnation);
+      for (const node of world.nodes) node.pool.stop();
+      await world.settle();
+    }
+  });
+
   it('starts anew where it has forgotten the link', async () => {
     world = new PoolWorld();
     const [a, b] = [world.node('a'), world.node('b')];

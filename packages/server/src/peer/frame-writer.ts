@@ -7,7 +7,7 @@ const FIRST_SLAB_BYTES = 4 * 1024;
 const MAX_SLAB_BYTES = 64 * 1024;
 /** From this size on bytes are written from where they lie: a copy costs more than a write of its own. */
 export const SHARE_FROM_BYTES = 16 * 1024;
-/** Bytes that a channel gets beyond its room before it counts as dead: control frames always pass. */
+/** Bytes that may wait in a channel before it counts as dead: control frames always pass. */
 const MAX_BLOCKED_BYTES = 64 * 1024 * 1024;
 
 /** What has passed over all channels of a link. */
@@ -37,8 +37,6 @@ export class FrameWriter {
   #filled = 0;
   #slabBytes = FIRST_SLAB_BYTES / 2;
   #stopped = false;
-  /** Bytes that the channel got without having room for them. */
-  #blockedBytes = 0;
 
   constructor(channel: PeerChannel, traffic: Traffic) {
     this.#channel = channel;
@@ -92,12 +90,11 @@ export class FrameWriter {
 
   /** The peer takes nothing, for so long that what waits for it has become too much. */
   get isStuck(): boolean {
-    return this.#blockedBytes > MAX_BLOCKED_BYTES;
+    return this.#channel.waitingBytes > MAX_BLOCKED_BYTES;
   }
 
   drained(): void {
     this.blocked = false;
-    this.#blockedBytes = 0;
   }
 
   /** Nothing reaches the channel any more. */
@@ -122,6 +119,5 @@ export class FrameWriter {
     if (this.#stopped || bytes.length === 0) return;
     this.#traffic.bytesOut += bytes.length;
     if (!this.#channel.write(bytes)) this.blocked = true;
-    if (this.blocked) this.#blockedBytes += bytes.length;
   }
 }

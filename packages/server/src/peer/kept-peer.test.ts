@@ -23,6 +23,19 @@ describe('a link that is kept', () => {
     expect(a.events.take()).toEqual(['closed b removed', 'up b']);
   });
 
+  it('is dialled at once also when it was up for a moment only, after having been away for long', async () => {
+    const a = world.node('a');
+    a.pool.keep('cluster', B);
+    await world.pass(20_000);
+    const b = world.node('b');
+    await Promise.all([b.pool.getOrCreate('cluster', a.target), world.settle()]);
+    await world.pass(300);
+    a.events.take();
+    world.hub.kill('b');
+    await world.pass(50);
+    expect(a.events.take()).toEqual(['lost b channel_lost', 'unreachable b peer_refused']);
+  });
+
   it('is dialled with growing delay, up to 10 s, and each failure is told', async () => {
     const a = world.node('a');
     a.pool.keep('cluster', B);

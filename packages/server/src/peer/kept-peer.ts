@@ -3,7 +3,7 @@ import type { PeerTarget } from './channel.ts';
 import { type ContactFailure, type ContactOutcome, sameTexts, type Waiter } from './contact.ts';
 import { MOST_TRIES, redialDelayMs } from './redial-delay.ts';
 
-/** A link that was up for less long is no reason to dial at once: the peer may take channels and drop them. */
+/** A link that was up for less long is reason to dial at once only as often as that: the peer may take channels and drop them. */
 const STABLE_MS = 1000;
 
 /** What `LinkPool.keep` gives back. */
@@ -39,6 +39,8 @@ export class KeptPeer implements KeptLink, Waiter {
   #stopped = false;
   #tries = 0;
   #upSinceMs: number | null = null;
+  /** When it was last dialled at once after a loss. */
+  #hurriedMs = Number.NEGATIVE_INFINITY;
 
   constructor(ports: KeptPeerPorts, target: PeerTarget) {
     this.#ports = ports;
@@ -76,11 +78,15 @@ export class KeptPeer implements KeptLink, Waiter {
   /** The link with the peer is lost or closed. */
   linkDown(): void {
     if (this.#stopped || this.#upSinceMs === null) return;
-    const wasStable = this.#ports.clock.now() - this.#upSinceMs >= STABLE_MS;
+    const now = this.#ports.clock.now();
+    const wasStable = now - this.#upSinceMs >= STABLE_MS;
     this.#upSinceMs = null;
     if (wasStable) this.#tries = 0;
+    // At once, because only whoever is refused knows that the peer's process is gone.
+    const atOnce = now - this.#hurriedMs >= STABLE_MS;
+    if (atOnce) this.#hurriedMs = now;
     // Not from here: whoever ends the link may be about to put another in its place.
-    if (!this.#connecting) this.#schedule(wasStable ? 0 : this.#nextDelayMs());
+    if (!this.#connecting) this.#schedule(atOnce ? 0 : this.#nextDelayMs());
   }
 
   done(outcome: ContactOutcome): void {

@@ -1,7 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
-import type { PeerTarget } from './channel.ts';
+import type { DialCode, PeerTarget } from './channel.ts';
 import type { Waiter } from './contact.ts';
-import type { DialCode } from './dial.ts';
 import { type KeptLink, KeptPeer } from './kept-peer.ts';
 import type { LinkPurpose } from './link-ports.ts';
 import { linkKey } from './link-set.ts';

@@ -72,7 +72,7 @@ export class Libp2pChannel implements PeerChannel {
     if (this.#gathered.length === 0) queueMicrotask(this.#flush);
     this.#gathered.push(bytes);
     this.#gatheredBytes += bytes.length;
-    this.#blocked ||= this.#waitingBytes >= HIGH_WATER_BYTES;
+    this.#blocked ||= this.waitingBytes >= HIGH_WATER_BYTES;
     return !this.#blocked;
   }
 
@@ -105,7 +105,7 @@ export class Libp2pChannel implements PeerChannel {
     if (!this.#closed) this.#fail(null);
   }
 
-  get #waitingBytes(): number {
+  get waitingBytes(): number {
     return this.#gatheredBytes + this.#stream.writeBufferLength;
   }
 
@@ -176,7 +176,7 @@ export class Libp2pChannel implements PeerChannel {
     if (!this.#blocked) return;
     // The stream itself goes on sending in a microtask that it has queued before this one.
     queueMicrotask(() => {
-      if (!this.#blocked || this.#closed || this.#waitingBytes >= HIGH_WATER_BYTES) return;
+      if (!this.#blocked || this.#closed || this.waitingBytes >= HIGH_WATER_BYTES) return;
       this.#blocked = false;
       this.#handler?.onDrain();
     });

@@ -61,6 +61,21 @@ describe('more links than there may be', () => {
     expect(a.pool.list().map(({ pinned }) => pinned)).toEqual([false]);
   });
 
+  it('are over before there is another with the same peer', async () => {
+    const a = world.node('a', { maxLinks: 1 });
+    const [b, c] = [world.node('b'), world.node('c')];
+    await connect(a, b);
+    world.hub.freeze('a', 'b');
+    const met: number[] = [];
+    a.link(b)!.held(64, Buffer.alloc(0), Buffer.from('x'), { meet: (slot) => met.push(slot) }, 1);
+    await connect(a, c);
+    await connect(a, b);
+    expect(a.events.take().filter((line) => line.includes(' b'))).toEqual(['up b', 'closed b forgotten', 'up b']);
+    await world.pass(4000);
+    expect(met).toEqual([1]);
+    expect(a.events.take().filter((line) => line.includes(' b'))).toEqual([]);
+  });
+
   it('send what waits first, and hear the answers', async () => {
     const a = world.node('a', { maxLinks: 1 });
     const [b, c] = [world.node('b'), world.node('c')];

@@ -84,6 +84,19 @@ describe('a channel that is lost', () => {
     expect(a.events).toEqual(['up', 'lost silent']);
   });
 
+  it('is not one on which a large frame takes its time', () => {
+    const { clock, b, channel } = scene({ version: 1, a: { heartbeatMs: 60_000 } });
+    const frame = Buffer.alloc(5 + 60_000);
+    frame.writeUInt32BE(60_001);
+    frame[4] = 30;
+    for (let at = 0; at < frame.length; at += 10_000) {
+      channel.write(frame.subarray(at, at + 10_000));
+      clock.advance(1000);
+    }
+    expect(b.events).toEqual(['up']);
+    expect(b.controls).toHaveLength(1);
+  });
+
   it('is not taken for silent by a process that was stopped itself', () => {
     const { clock, a } = scene();
     // Nothing was ticked and nothing read meanwhile.
@@ -97,6 +110,21 @@ describe('a channel that is lost', () => {
     for (let i = 0; i < 66; i++) a.link!.control(30, new Uint8Array(1024 * 1024));
     clock.advance(150);
     expect(a.events).toEqual(['up', 'lost silent']);
+  });
+
+  it('may be one that has come too late for the end that opened it', () => {
+    const { clock, a, b, channel } = scene();
+    channel.cut();
+    clock.advance(20);
+    b.held('1', 1);
+    // The fifth frame of the introduction has the link go on at the responder; the sixth comes after 5 s.
+    connect(a, b, { latencyMs: 900 });
+    clock.advance(8000);
+    expect(b.events).toEqual(['up', 'lost channel_lost', 'resumed', 'lost introduction_timeout']);
+    connect(a, b);
+    clock.advance(20);
+    expect(texts(a)).toEqual(['H1']);
+    expect(slots(b)).toEqual([1]);
   });
 
   it('is told to whoever keeps the link last; not when another channel has come for it', () => {

@@ -1,4 +1,4 @@
-import type { PeerTarget } from './channel.ts';
+import type { DialCode, PeerTarget } from './channel.ts';
 
 /** What a link is for; part of its identity: there is at most one link per peer and purpose. */
 export type LinkPurpose = 'cluster' | 'store' | 'mesh';
@@ -103,10 +103,7 @@ export interface LinkEvents {
   /** It will not be used again. `unanswered`: what was held, oldest first; the slots of those that are not `taken` are met after the call. */
   onClosed(link: Link, reason: LinkCloseReason, unanswered: readonly HeldFrame[]): void;
   /** Nobody could be reached for a peer that is kept; the next try comes by itself. */
-  onUnreachable(
-    target: PeerTarget,
-    code: 'peer_refused' | 'peer_unreachable' | 'peer_identity' | 'peer_unsupported',
-  ): void;
+  onUnreachable(target: PeerTarget, code: DialCode): void;
   /** A channel was turned away before it became a link, by us or by the other end. */
   onRefused(peerId: string, reason: LinkCloseReason, detail: string): void;
 }

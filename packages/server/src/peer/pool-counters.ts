@@ -1,4 +1,4 @@
-import type { DialCode } from './dial.ts';
+import type { DialCode } from './channel.ts';
 import type { LinkCloseReason } from './link-ports.ts';
 
 /** What a pool counts, for metrics. */

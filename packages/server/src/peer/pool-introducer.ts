@@ -1,9 +1,9 @@
 import { randomId } from '../lib/random.ts';
+import { NONCE_BYTES } from './hello.ts';
 import type { Introducer } from './introduction.ts';
 import type { LinkPoolSetup } from './link-pool-options.ts';
 
 const SESSION_BYTES = 6;
-const NONCE_BYTES = 32;
 
 /** What a pool is in introductions; `known` says what it has, `gatekeeper` whom it admits. */
 export function poolIntroducer(setup: LinkPoolSetup, parts: Pick<Introducer, 'gatekeeper' | 'known'>): Introducer {

@@ -1,7 +1,7 @@
 import { utf8Length } from '@plexus/protocol';
 
 /** The integers and texts that frames are made of: unsigned LEB128 up to 2^53 - 1, and texts as their length and UTF-8. docs/wire.md §1. */
-export const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
+const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
 const MAX_INTEGER_BYTES = 8;
 
 export function integerSize(value: number): number {

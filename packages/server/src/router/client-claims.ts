@@ -39,7 +39,7 @@ export class ClientClaims implements ClientDirectory {
 
   connected(realm: string, clientId: string): void {
     this.#watch(realm);
-    const stamp = this.#parts.stamps.next();
+    const stamp = this.#parts.stamps.next(this.#latest(realm, clientId));
     this.#own.set(keyOf(realm, clientId), stamp);
     const member = { id: clientId, nodeId: this.#parts.nodeId, metadata: { at: stampText(stamp) } };
     void this.#parts.groups.join(GROUP_PREFIX + realm, member);
@@ -58,14 +58,30 @@ export class ClientClaims implements ClientDirectory {
     this.#watched.set(realm, stop);
   }
 
-  #heard(realm: string, { id, metadata }: GroupMember): void {
-    const theirs = typeof metadata.at === 'string' ? parseStamp(metadata.at) : null;
+  /** Of the claims that are known: this node's clock may be behind that of the node which made it. */
+  #latest(realm: string, clientId: string): Stamp | null {
+    let latest: Stamp | null = null;
+    for (const member of this.#parts.groups.find(GROUP_PREFIX + realm, clientId)) {
+      const stamp = stampOf(member);
+      if (stamp !== null && (latest === null || compareStamps(stamp, latest) > 0)) latest = stamp;
+    }
+    return latest;
+  }
+
+  #heard(realm: string, member: GroupMember): void {
+    const { id } = member;
+    const theirs = stampOf(member);
     if (theirs === null) return;
     this.#parts.stamps.observe(theirs);
     const own = this.#own.get(keyOf(realm, id));
     if (own === undefined || compareStamps(own, theirs) > 0) return;
     this.#clients?.find(realm, id)?.connection.close('session_taken_over', 'connected to another node of the cluster');
   }
+}
+
+/** null: of a newer version, perhaps */
+function stampOf({ metadata }: GroupMember): Stamp | null {
+  return typeof metadata.at === 'string' ? parseStamp(metadata.at) : null;
 }
 
 function keyOf(realm: string, clientId: string): string {

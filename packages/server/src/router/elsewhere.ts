@@ -10,7 +10,7 @@ import type { Stamp } from '../cluster/hybrid-clock.ts';
 import type { RemoteInterest, RemoteRoute, RemoteShare } from '../cluster/ports.ts';
 import { FrameType } from '../peer/frame-types.ts';
 import type { Link, Obligations } from '../peer/link-ports.ts';
-import { encodeMessage, encodeRunHead, PLAIN, type Portion } from './message-frames.ts';
+import { encodeMessage, encodeRunHead, NO_BYTES, NOBODY, NOBODY_WAITS, PLAIN, type Portion } from './message-frames.ts';
 import { type ShareCandidate, ShareTurns } from './share-turns.ts';
 
 /** The other nodes of the cluster, as forwarding needs them. */
@@ -27,10 +27,6 @@ export interface ElsewhereOptions {
   /** Whether shared subscriptions prefer members of this node while one of them is connected. */
   readonly sharedLocalFirst: boolean;
 }
-
-const NO_BYTES = new Uint8Array(0);
-/** For messages that nobody waits for an answer to. */
-const NOBODY_WAITS: Obligations = { meet: () => {} };
 
 /** Where else a topic goes, kept with its local route. */
 class Known {
@@ -146,7 +142,16 @@ export class Elsewhere {
       const link = this.#cluster.link(nodeId);
       if (link === null) continue;
       count++;
-      this.#sendFrame(link, realm, message, portion, frameOf(portion), commit);
+      if (message.qos === 0) link.loose(FrameType.Message, frameOf(portion), NO_BYTES, 0, 0, 1);
+      // A will, or an event: nobody can be made to wait.
+      else if (commit === null && link.isFull) this.#counters.drop('peer_full', 1);
+      else {
+        const { plain, shares } = portion;
+        const first = shares.length > 1 ? { plain, shares: shares.slice(0, 1) } : portion;
+        this.#hold(link, realm, message, first, frameOf(first), commit);
+        // One frame each: its answer says whether that one has members left.
+        for (const share of shares.slice(1)) this.#sendShare(link, realm, message, share, commit);
+      }
     }
     if (stamp !== null) this.#sendToOthers(spread, message, frameOf, commit);
     return count;
@@ -159,34 +164,37 @@ export class Elsewhere {
     const nodeId = this.#choose(realm.name, share, null, 1, message.qos > 0);
     const link = nodeId === null ? null : this.#cluster.link(nodeId);
     if (link === null) return false;
-    const portion = { plain: false, shares: [key] };
-    const frame = encodeMessage(realm.name, message, portion, ++this.#sequence, null, this.#wallMs());
-    this.#sendFrame(link, realm, message, portion, frame, commit);
+    // Also over a link that is full: its publisher has its answer, or waits for it, and the message is in memory already.
+    this.#sendShare(link, realm, message, key, commit);
     return true;
   }
 
-  /** Gives a message that came back from another node to some other member, here or elsewhere. Set by whoever can deliver here. */
-  redeliver: (realm: Realm, key: string, message: Message, commit: CommitTarget | null) => void = () => {};
+  /**
+   * Gives a message that came back from another node to some other member. Set by whoever can deliver here.
+   * @param mayLeave whether the member may be on another node
+   * @returns the reason for its publisher
+   */
+  redeliver: (realm: Realm, key: string, message: Message, commit: CommitTarget | null, mayLeave: boolean) => number =
+    () => Reason.Success;
 
-  #sendFrame(
+  #sendShare(link: Link, realm: Realm, message: Message, share: string, commit: CommitTarget | null): void {
+    const portion = { plain: false, shares: [share] };
+    const frame = encodeMessage(realm.name, message, portion, ++this.#sequence, null, this.#wallMs());
+    this.#hold(link, realm, message, portion, frame, commit);
+  }
+
+  /** Sends it at QoS 1 or 2. */
+  #hold(
     link: Link,
     realm: Realm,
     message: Message,
-    portion: Portion,
+    { shares: [share] }: Portion,
     frame: Buffer,
     commit: CommitTarget | null,
   ): void {
-    if (message.qos === 0) {
-      link.loose(FrameType.Message, frame, NO_BYTES, 0, 0, 1);
-      return;
-    }
-    if (commit === null && link.isFull) {
-      this.#counters.drop('peer_full', 1);
-      return;
-    }
     commit?.slots.oblige(commit.slot);
-    if (portion.shares.length > 0) {
-      const answer = new ShareAnswer(this, link, realm, message, portion.shares, commit);
+    if (share !== undefined) {
+      const answer = new ShareAnswer(this, link, realm, message, share, commit);
       link.held(FrameType.Message, frame, NO_BYTES, answer, commit?.slot ?? 0);
     } else link.held(FrameType.Message, frame, NO_BYTES, commit?.slots ?? NOBODY_WAITS, commit?.slot ?? 0);
     if (link.isFull) commit?.holdBack?.(link);
@@ -201,10 +209,10 @@ export class Elsewhere {
   ): void {
     for (const link of this.#cluster.links()) {
       if (spread?.nodes.has(link.peer.peerId) === true) continue;
-      if (message.qos === 0) link.loose(FrameType.Message, frameOf(NOWHERE), NO_BYTES, 0, 0, 1);
+      if (message.qos === 0) link.loose(FrameType.Message, frameOf(NOBODY), NO_BYTES, 0, 0, 1);
       else if (commit !== null || !link.isFull) {
         commit?.slots.oblige(commit.slot);
-        link.held(FrameType.Message, frameOf(NOWHERE), NO_BYTES, commit?.slots ?? NOBODY_WAITS, commit?.slot ?? 0);
+        link.held(FrameType.Message, frameOf(NOBODY), NO_BYTES, commit?.slots ?? NOBODY_WAITS, commit?.slot ?? 0);
         if (link.isFull) commit?.holdBack?.(link);
       }
     }
@@ -245,7 +253,6 @@ export class Elsewhere {
 }
 
 const NO_ROUTE: RemoteRoute = { nodes: [], shares: [] };
-const NOWHERE: Portion = { plain: false, shares: [] };
 
 /** Each node has its own. */
 function isOfThisNode(topic: string): boolean {
@@ -253,15 +260,16 @@ function isOfThisNode(topic: string): boolean {
 }
 
 /**
- * Waits for the answer to a message with shared subscriptions in it. A node that has lost its last member meanwhile says so, and one that is
- * gone says nothing: then the message goes to a member elsewhere, before its publisher is answered.
+ * Waits for the answer to a message with a shared subscription in it. A node that has lost its last member meanwhile says so, and one that is
+ * gone says nothing: then the message goes to a member elsewhere, before its publisher is answered. One that was answered long ago cannot be
+ * refused any more: it stays with the members here.
  */
 class ShareAnswer implements Obligations {
   readonly #elsewhere: Elsewhere;
   readonly #link: Link;
   readonly #realm: Realm;
   readonly #message: Message;
-  readonly #shares: readonly string[];
+  readonly #share: string;
   readonly #commit: CommitTarget | null;
 
   constructor(
@@ -269,7 +277,7 @@ class ShareAnswer implements Obligations {
     link: Link,
     realm: Realm,
     message: Message,
-    shares: readonly string[],
+    share: string,
     commit: CommitTarget | null,
   ) {
     this.#elsewhere = elsewhere;
@@ -278,15 +286,17 @@ class ShareAnswer implements Obligations {
     // It may have to be sent again, and must not keep its read buffer until then.
     message.compact();
     this.#message = message;
-    this.#shares = shares;
+    this.#share = share;
     this.#commit = commit === null ? null : { slots: commit.slots, slot: commit.slot };
   }
 
   meet(slot: number, reason = 0): void {
-    const lost = this.#link.state === 'closed' || reason === Reason.NoMatchingSubscribers;
-    if (lost) {
-      for (const share of this.#shares) this.#elsewhere.redeliver(this.#realm, share, this.#message, this.#commit);
-    }
-    this.#commit?.slots.meet(slot, lost ? 0 : reason);
+    const isLost = this.#link.state === 'closed' || reason === Reason.NoMatchingSubscribers;
+    const isRefused = reason >= Reason.UnspecifiedError && this.#commit === null;
+    const told =
+      isLost || isRefused
+        ? this.#elsewhere.redeliver(this.#realm, this.#share, this.#message, this.#commit, isLost)
+        : reason;
+    this.#commit?.slots.meet(slot, told);
   }
 }

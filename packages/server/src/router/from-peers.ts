@@ -19,8 +19,6 @@ import type { RetainedReplica } from './retained-replica.ts';
 
 const NO_TARGETS: readonly Target[] = [];
 const NO_GROUPS: readonly ShareGroup[] = [];
-/** Realms that other nodes may name beyond those that are configured here. */
-const MAX_REALMS = 10_000;
 
 export interface FromPeersParts {
   readonly realms: Realms;
@@ -63,7 +61,6 @@ class Source implements CommitTarget, WaitingPublisher {
 export class FromPeers {
   readonly #parts: FromPeersParts;
   readonly #sources = new Map<Link, Source>();
-  #realms = 0;
 
   constructor(parts: FromPeersParts) {
     this.#parts = parts;
@@ -102,8 +99,8 @@ export class FromPeers {
       else link.done(number, 0);
     } catch (error) {
       if (error instanceof WireError) link.close('bad_frame', error.message);
-      // A topic that is longer or deeper than this node allows its own clients: nobody here can have asked for it.
-      else if (error instanceof PacketError) link.done(number, 0);
+      // Not even the specification allows such a topic.
+      else if (error instanceof PacketError) link.close('bad_frame', error.message);
       else throw error;
     }
     return true;
@@ -182,21 +179,20 @@ export class FromPeers {
   }
 
   #topic(name: string, topic: Buffer): RecentTopic | null {
-    const { realms } = this.#parts;
-    let realm = realms.find(name);
-    if (realm === null) {
-      if (this.#realms >= MAX_REALMS) return null;
-      this.#realms++;
-      realm = realms.get(name);
-    }
-    return topicIn(realm, topic);
+    const realm = this.#parts.realms.admit(name);
+    return realm === null ? null : topicIn(realm, topic);
   }
 }
 
 const DOLLAR = 0x24;
 
-/** @throws {PacketError} for what is no topic here */
+/** Its node may allow its clients more than this one. @throws {PacketError} for what is no topic anywhere */
 function topicIn(realm: Realm, topic: Buffer): RecentTopic {
-  // Events of stores, which no client's limits bind.
-  return topic[0] === DOLLAR ? realm.eventTopic(topic.toString()) : realm.topics.lookup(topic, 0, topic.length);
+  if (topic[0] === DOLLAR) return realm.unboundTopic(topic);
+  try {
+    return realm.topics.lookup(topic, 0, topic.length);
+  } catch (error) {
+    if (error instanceof PacketError) return realm.unboundTopic(topic);
+    throw error;
+  }
 }

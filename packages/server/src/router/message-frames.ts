@@ -2,6 +2,7 @@ import { encodeUtf8, type ProtocolVersion, type Qos, type RecentTopic } from '@p
 import { Message } from '../broker/message.ts';
 import type { PublishRun } from '../broker/publish-run.ts';
 import type { Stamp } from '../cluster/hybrid-clock.ts';
+import type { Obligations } from '../peer/link-ports.ts';
 import {
   bytesSize,
   integerSize,
@@ -24,6 +25,11 @@ export interface Portion {
 export const PLAIN: Portion = { plain: true, shares: [] };
 /** For no subscriber: only the retained message is to be known there. */
 export const NOBODY: Portion = { plain: false, shares: [] };
+
+/** Beside a head that holds the whole message. */
+export const NO_BYTES = new Uint8Array(0);
+/** For messages that nobody waits for an answer to. */
+export const NOBODY_WAITS: Obligations = { meet: () => {} };
 
 /** A message of another node: what of it is not in a `Message`. */
 export interface ReceivedMessage {

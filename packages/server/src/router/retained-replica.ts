@@ -14,8 +14,12 @@ export interface RetainedEntry {
   readonly realm: string;
   readonly topic: string;
   readonly stamp: Stamp;
-  /** `deleted`: taken away; remembered for a while, so that an older message cannot come back. `absent`: there was no room for it here. */
+  /**
+   * `deleted`: taken away, or its time had run out; remembered for a while, so that an older message cannot come back. `absent`: there was
+   * no room for it here.
+   */
   readonly state: 'kept' | 'deleted' | 'absent';
+  /** In the sum of its bucket. 0 for what is deleted: nodes forget that at different times, and would have to tell each other again and again. */
   readonly hash: number;
 }
 
@@ -25,6 +29,7 @@ export interface RetainedReplicaParts {
   readonly wallMs: () => number;
   /** How long deletions are remembered. */
   readonly tombstoneMs: number;
+  /** Of each: deletions, and messages for which there was no room. The oldest are forgotten. */
   readonly maxTombstones: number;
   /** A message of another node found no room here. */
   readonly onFull: () => void;
@@ -39,8 +44,11 @@ export class RetainedReplica {
   readonly #buckets: Map<string, RetainedEntry>[] = Array.from({ length: BUCKETS }, () => new Map());
   /** Sums of the hashes in each bucket: order makes no difference. */
   readonly #sums = new Float64Array(BUCKETS);
+  #total = 0;
   /** Deleted, oldest first. */
   readonly #tombstones = new Map<string, RetainedEntry>();
+  /** Those that the store does not bound either, oldest first. */
+  readonly #absent = new Map<string, RetainedEntry>();
 
   constructor(parts: RetainedReplicaParts) {
     this.#parts = parts;
@@ -50,10 +58,10 @@ export class RetainedReplica {
     return this.#tombstones.size;
   }
 
-  /** A client of this node has published it, and the store has it. @returns its stamp */
-  published(realm: string, message: Message): Stamp {
-    const stamp = this.#parts.stamps.next();
-    this.#note(realm, message.topic.name, stamp, message.payloadLength === 0 ? 'deleted' : 'kept');
+  /** A client of this node has published it. @param fits whether the store had room for it @returns its stamp */
+  published(realm: string, message: Message, fits: boolean): Stamp {
+    const stamp = this.#parts.stamps.next(this.#find(realm, message.topic.name)?.stamp);
+    this.#note(realm, message.topic.name, stamp, stateOf(message, fits));
     return stamp;
   }
 
@@ -65,8 +73,13 @@ export class RetainedReplica {
     const fits = keepRetained(this.#parts.store, realm, message);
     if (!fits) this.#parts.onFull();
     // Noted also when there is no room: else the nodes would send it to each other for ever.
-    this.#note(realm, message.topic.name, stamp, message.payloadLength === 0 ? 'deleted' : fits ? 'kept' : 'absent');
+    this.#note(realm, message.topic.name, stamp, stateOf(message, fits));
     return true;
+  }
+
+  /** The sum of everything. */
+  get total(): number {
+    return this.#total;
   }
 
   /** Of every bucket. */
@@ -79,21 +92,20 @@ export class RetainedReplica {
     return this.#buckets[index]!.values();
   }
 
-  /** Forgets deletions that are old enough, and messages that have expired. */
+  /** Forgets deletions that are old enough. */
   tidy(): void {
-    const { wallMs, tombstoneMs, maxTombstones } = this.#parts;
+    const { wallMs, tombstoneMs } = this.#parts;
     const before = wallMs() - tombstoneMs;
     for (const [key, entry] of this.#tombstones) {
-      if (entry.stamp.ms > before && this.#tombstones.size <= maxTombstones) return;
-      this.#tombstones.delete(key);
+      if (entry.stamp.ms > before) return;
       this.#forget(key, entry);
     }
   }
 
   /** The store has the message no more: its time had run out. */
-  expired(entry: RetainedEntry): void {
-    const key = keyOf(entry.realm, entry.topic);
-    if (this.#buckets[bucketOf(key)]!.get(key) === entry) this.#forget(key, entry);
+  expired(realm: string, topic: string): void {
+    const entry = this.#find(realm, topic);
+    if (entry !== null) this.#note(realm, topic, entry.stamp, 'deleted');
   }
 
   #find(realm: string, topic: string): RetainedEntry | null {
@@ -105,25 +117,39 @@ export class RetainedReplica {
     const key = keyOf(realm, topic);
     const earlier = this.#buckets[bucketOf(key)]!.get(key);
     if (earlier !== undefined) this.#forget(key, earlier);
-    this.#tombstones.delete(key);
-    const hash = hashOf(key, stamp);
+    const hash = state === 'deleted' ? 0 : hashOf(key, stamp);
     const entry: RetainedEntry = { realm, topic, stamp, state, hash };
     const bucket = bucketOf(key);
     this.#buckets[bucket]!.set(key, entry);
     this.#add(bucket, hash);
-    if (state === 'deleted') this.#tombstones.set(key, entry);
+    if (state === 'deleted') this.#remember(this.#tombstones, key, entry);
+    else if (state === 'absent') this.#remember(this.#absent, key, entry);
+  }
+
+  #remember(those: Map<string, RetainedEntry>, key: string, entry: RetainedEntry): void {
+    those.set(key, entry);
+    if (those.size <= this.#parts.maxTombstones) return;
+    const [oldest] = those;
+    this.#forget(...oldest!);
   }
 
   #forget(key: string, { hash }: RetainedEntry): void {
     const bucket = bucketOf(key);
     this.#buckets[bucket]!.delete(key);
+    this.#tombstones.delete(key);
+    this.#absent.delete(key);
     this.#add(bucket, -hash);
   }
 
   #add(bucket: number, hash: number): void {
-    const modulus = 2 ** (8 * DIGEST_BYTES);
-    this.#sums[bucket] = (((this.#sums[bucket]! + hash) % modulus) + modulus) % modulus;
+    this.#sums[bucket] = sumOf(this.#sums[bucket]!, hash);
+    this.#total = sumOf(this.#total, hash);
   }
+}
+
+function stateOf(message: Message, fits: boolean): RetainedEntry['state'] {
+  if (message.payloadLength === 0) return 'deleted';
+  return fits ? 'kept' : 'absent';
 }
 
 function keyOf(realm: string, topic: string): string {
@@ -134,6 +160,12 @@ function bucketOf(key: string): number {
   let hash = 0;
   for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) | 0;
   return (hash ^ (hash >>> 15)) & (BUCKETS - 1);
+}
+
+const MODULUS = 2 ** (8 * DIGEST_BYTES);
+
+function sumOf(a: number, b: number): number {
+  return (((a + b) % MODULUS) + MODULUS) % MODULUS;
 }
 
 /** 48 bits: sums of them stay whole numbers. */

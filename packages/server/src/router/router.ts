@@ -93,18 +93,24 @@ export class Router implements MessageRouter {
 
   /** @returns the stamp under which other nodes are to know it; null for a message of this node alone */
   #retain(realm: Realm, message: Message): Stamp | null {
-    if (!keepRetained(this.#retained, realm.name, message)) this.#counters.drop('retained_full', 1);
+    const fits = keepRetained(this.#retained, realm.name, message);
+    if (!fits) this.#counters.drop('retained_full', 1);
     // What is under `$` each node has of its own.
     if (this.#cluster === null || message.topic.name.startsWith('$')) return null;
-    return this.#cluster.retained.published(realm.name, message);
+    return this.#cluster.retained.published(realm.name, message, fits);
   }
 
-  /** To a member here, else to one elsewhere; nobody is left otherwise. */
-  #redeliver(realm: Realm, share: string, message: Message, commit: CommitTarget | null): void {
+  /** As `Elsewhere.redeliver`: to a member here, else to one elsewhere. */
+  #redeliver(realm: Realm, share: string, message: Message, commit: CommitTarget | null, mayLeave: boolean): number {
     const group = realm.group(share);
-    if (group !== null && group.online > 0) this.#local.deliver(message, commit, [], [group]);
-    else if (!this.#cluster!.elsewhere.handOver(realm, share, message, commit) && group !== null) {
-      this.#local.deliver(message, commit, [], [group]);
+    if (group?.hasConnected !== true && mayLeave) {
+      if (this.#cluster!.elsewhere.handOver(realm, share, message, commit)) return Reason.Success;
     }
+    const groups = group === null ? [] : [group];
+    const isRefused = commit !== null && !this.#local.admits(message, [], groups);
+    const matched = isRefused ? 0 : this.#local.deliver(message, commit, [], groups);
+    // Whoever was told that it is taken cannot be told otherwise any more.
+    if (isRefused || (commit === null && matched === 0)) this.#counters.drop('refused', 1);
+    return isRefused ? Reason.QuotaExceeded : Reason.Success;
   }
 }

@@ -1,5 +1,5 @@
 import type { Realms } from '../broker/realm.ts';
-import { parseShare } from '../broker/share-group.ts';
+import { parseInterestKey } from '../cluster/interest-keys.ts';
 import type { TableWatcher } from '../cluster/ports.ts';
 
 const STORE_PREFIX = '$store/';
@@ -15,8 +15,10 @@ export class StoreInterest implements TableWatcher {
   }
 
   onEntry(nodeId: string, key: string): void {
-    const { realm, filter } = partsOf(key);
-    if (!filter.startsWith(STORE_PREFIX)) return;
+    const parsed = parseInterestKey(key);
+    if (parsed === null || !parsed.filter.startsWith(STORE_PREFIX)) return;
+    const realm = this.#realms.admit(parsed.realm);
+    if (realm === null) return;
     let known = this.#known.get(nodeId);
     if (known === undefined) {
       known = new Set();
@@ -24,7 +26,7 @@ export class StoreInterest implements TableWatcher {
     }
     if (known.has(key)) return;
     known.add(key);
-    this.#realms.get(realm).storeInterest.add(filter);
+    realm.storeInterest.add(parsed.filter);
   }
 
   onGone(nodeId: string, key: string): void {
@@ -37,13 +39,7 @@ export class StoreInterest implements TableWatcher {
   }
 
   #remove(key: string): void {
-    const { realm, filter } = partsOf(key);
+    const { realm, filter } = parseInterestKey(key)!;
     this.#realms.get(realm).storeInterest.remove(filter);
   }
-}
-
-function partsOf(key: string): { realm: string; filter: string } {
-  const end = key.indexOf('\0');
-  const filter = key.slice(end + 1);
-  return { realm: key.slice(0, end), filter: parseShare(filter)?.filter ?? filter };
 }

@@ -268,6 +268,19 @@ describe('a store', () => {
     expect(seen).toEqual([0, 0, 1, 1, 0, 1, 0]);
   });
 
+  it('has none while another store of its name is served in the cluster', async () => {
+    const { store, broker } = withStore({ stores: testStores() });
+    const client = broker.client('s');
+    client.subscribe('$store/#', 1);
+    let isServed = false;
+    new StoreTopics({ ...broker.broker.context, stores: testStores(store), isServed: () => isServed }).start();
+    await append(store, 's', { type: 'refused' });
+    isServed = true;
+    await append(store, 's', { type: 'served' });
+    broker.settle();
+    expect(client.messages.map(({ topic }) => topic)).toEqual(['$store/default/s/served']);
+  });
+
   it('is listened to for sessions that were there before, and no longer after the end', async () => {
     const { store, broker } = withStore({ stores: testStores() });
     const client = broker.client('s');

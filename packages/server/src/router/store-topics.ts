@@ -3,7 +3,7 @@ import type { MessageRouter } from '../broker/ports.ts';
 import type { Realm, Realms } from '../broker/realm.ts';
 import type { StoredEvent } from '../store/event.ts';
 import { encodeLevel } from '../store/names.ts';
-import type { Store, Stores } from '../store/store.ts';
+import type { LocalStore, Stores } from '../store/store.ts';
 
 /** What it needs; the broker's context has it. */
 export interface StoreTopicsParts {
@@ -11,6 +11,8 @@ export interface StoreTopicsParts {
   readonly realms: Realms;
   readonly router: MessageRouter;
   readonly eventMessages: EventMessages;
+  /** Whether a store is the one of its name in the cluster; of another nothing is published. Default: always. */
+  readonly isServed?: (store: LocalStore) => boolean;
 }
 
 /**
@@ -36,10 +38,13 @@ export class StoreTopics {
     for (const stop of this.#stops.splice(0)) stop();
   }
 
-  #follow(store: Store, realm: Realm): void {
+  #follow(store: LocalStore, realm: Realm): void {
     const level = encodeLevel(store.name);
     let unfollow: (() => void) | null = null;
-    const publish = (events: readonly StoredEvent[]): void => this.#publish(realm, `$store/${level}`, events);
+    const { isServed = () => true } = this.#parts;
+    const publish = (events: readonly StoredEvent[]): void => {
+      if (isServed(store)) this.#publish(realm, `$store/${level}`, events);
+    };
     const update = (): void => {
       const wanted = realm.storeInterest.wants(level);
       if (wanted) unfollow ??= store.onCommitted(publish);
@@ -60,7 +65,7 @@ export class StoreTopics {
   #publish(realm: Realm, prefix: string, events: readonly StoredEvent[]): void {
     const { router, eventMessages } = this.#parts;
     for (const event of events) {
-      const topic = realm.eventTopic(`${prefix}/${encodeLevel(event.stream)}/${encodeLevel(event.type)}`);
+      const topic = realm.unboundTopic(`${prefix}/${encodeLevel(event.stream)}/${encodeLevel(event.type)}`);
       if (!router.isWanted(realm, topic)) continue;
       router.publish(realm, eventMessages.make(topic, event, 1, null, true), null);
     }

@@ -88,6 +88,8 @@ export interface StoreStatus {
 
 /** A store of this node. */
 export interface LocalStore extends Store {
+  /** UUID, in its file. */
+  readonly id: string;
   readonly subscriptions: LocalSubscriptions;
   status(): StoreStatus;
 }

@@ -205,6 +205,10 @@ class MemoryChannel implements PeerChannel {
     return !this.#blocked;
   }
 
+  get waitingBytes(): number {
+    return this.#other === null ? 0 : this.#other.#unreadBytes;
+  }
+
   pause(): void {
     this.#paused = true;
   }

@@ -9,7 +9,7 @@ import type { Page, ReadRequest } from '../store/reads.ts';
 import type { LocalStore, LocalSubscriptions, StoreStatus, Stores } from '../store/store.ts';
 import type { CatchUpOptions } from '../store/subscription.ts';
 import { StoreSubscriptionService } from '../store/subscriptions/service.ts';
-import { MemoryEngine } from '../store/testing/memory-engine.ts';
+import { MemoryEngine, STORE_ID } from '../store/testing/memory-engine.ts';
 
 const PAGE: ReadRequest = {
   stream: null,
@@ -25,6 +25,8 @@ const PAGE: ReadRequest = {
 export class TestStore implements LocalStore {
   readonly name: string;
   readonly realm: string;
+  /** What the engine says of itself. */
+  readonly id = STORE_ID;
   readonly engine: MemoryEngine;
   problem: string | null = null;
   /** How often something was read. */

@@ -104,11 +104,11 @@ export class StoreNode {
     return (await this.done('GET', '/stores')).stores;
   }
 
-  /** Consumes a subscription until `signal`, events in the order in which they come. @param path of the stream of server-sent events */
-  async live(path: string, signal: AbortSignal): Promise<{ events: EventShown[]; faults: string[]; ended: Promise<void> }> {
+  /** @param path of a stream of server-sent events @param events takes them as they come @throws if there is none */
+  async live(path: string, signal: AbortSignal, events: EventShown[] = []) {
     const response = await fetch(`${this.url}/api/v1${path}`, { headers: { accept: 'text/event-stream' }, signal });
     if (response.status !== 200) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-    const [events, faults]: [EventShown[], string[]] = [[], []];
+    const faults: string[] = [];
     const read = async (): Promise<void> => {
       let text = '';
       const decoder = new TextDecoder();
@@ -125,6 +125,11 @@ export class StoreNode {
       }
     };
     return { events, faults, ended: read().catch(() => {}) };
+  }
+
+  /** A reader that comes again when it was told that the store is away, as server-sent events do. */
+  follow(store: string): Follower {
+    return new Follower(this, store);
   }
 
   async mqtt(options: IClientOptions = {}): Promise<Listener> {
@@ -145,6 +150,39 @@ export class StoreNode {
   /** Ends the links with another node that no cluster keeps: the one on which stores are asked for. */
   async cutStoreLink(to: StoreNode): Promise<void> {
     await this.done('DELETE', `/peers/${to.node.nodeId}`);
+  }
+}
+
+/** All events of a store from the beginning, in the order in which they come. */
+export class Follower {
+  readonly events: EventShown[] = [];
+  /** Not that the store was away. */
+  readonly faults: string[] = [];
+  readonly #stop = new AbortController();
+  readonly #run: Promise<void>;
+
+  constructor(node: StoreNode, store: string) {
+    this.#run = this.#follow(node, store);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#run;
+  }
+
+  async #follow(node: StoreNode, store: string): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        const from = (this.events.at(-1)?.position ?? -1) + 1;
+        const { faults, ended } = await node.live(`/stores/${store}/events?from=${from}`, signal, this.events);
+        await ended;
+        this.faults.push(...faults.filter((fault) => !fault.includes('"store_unavailable"')));
+      } catch (error) {
+        if (!signal.aborted && !String(error).includes('store_unavailable')) this.faults.push(String(error));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 }
 
@@ -230,8 +268,12 @@ export class StoreWorld implements AsyncDisposable {
     const running = this.nodes.filter(({ node }) => node.isRunning);
     for (const one of running) {
       await until(`node ${one.node.number} sees all`, START_TIMEOUT_MS, async () => {
-        const up = (await one.node.members()).filter(({ state, self, link }) => state === 'up' && (self || link === 'up'));
-        const open = (await one.stores()).filter(({ node, healthy, conflict }) => node !== null && (healthy || conflict));
+        const up = (await one.node.members()).filter(
+          ({ state, self, link }) => state === 'up' && (self || link === 'up'),
+        );
+        const open = (await one.stores()).filter(
+          ({ node, healthy, conflict }) => node !== null && (healthy || conflict),
+        );
         return up.length === running.length && open.length === stores;
       });
     }

@@ -14,7 +14,8 @@ let other: StoreNode;
 let entry: StoreNode;
 
 beforeAll(async () => {
-  world = await StoreWorld.start([{ name: 'orders' }, { name: 'sensors', realm: 'plant' }], [{ name: 'audit' }], []);
+  const first = [{ name: 'orders' }, { name: 'sensors', realm: 'plant' }, { name: 'twins' }];
+  world = await StoreWorld.start(first, [{ name: 'audit' }, { name: 'twins' }], []);
   [holder, other, entry] = world.nodes as [StoreNode, StoreNode, StoreNode];
 });
 afterAll(async () => {
@@ -28,7 +29,7 @@ describe('a store, from a node that does not have it', () => {
     const again = { expectedVersion: 7, events: [{ type: 'placed' }] };
     expect(await entry.ask('POST', '/stores/orders/streams/o%2F1/events', again)).toMatchObject({
       status: 409,
-      body: { error: { code: 'wrong_expected_version', details: { expected: 7, actual: 2 } } },
+      body: { error: { code: 'wrong_expected_version', expected: 7, actual: 2 } },
     });
     for (const node of world.nodes) {
       const { events } = await node.done('GET', '/stores/orders/streams/o%2F1/events');
@@ -54,12 +55,19 @@ describe('a store, from a node that does not have it', () => {
       const event = { id, type: 'step', tags: ['t'], data: i, ...(i > 0 && { causationId: ids[i - 1] }) };
       await entry.done('POST', `/stores/orders/streams/cause-${i}/events`, { events: [event] });
     }
-    const causes = await entry.done('GET', `/stores/orders/causation/${ids[1]}`);
-    expect(causes).toEqual(await holder.done('GET', `/stores/orders/causation/${ids[1]}`));
+    const causes = await entry.done('GET', `/stores/orders/causation/${ids[1]}?what=graph`);
+    expect(causes).toEqual(await holder.done('GET', `/stores/orders/causation/${ids[1]}?what=graph`));
     expect(JSON.stringify(causes)).toContain(ids[2]);
-    await entry.done('POST', '/stores/orders/streams/cause-0/snapshot', { version: 0, data: { sum: 5 } });
-    expect(await other.done('GET', '/stores/orders/streams/cause-0/snapshot')).toMatchObject({ data: { sum: 5 } });
-    for (const path of ['', '/types', '/tags', '/streams', '/streams/cause-0', '/streams/cause-0/version?at=2100-01-01T00:00:00Z']) {
+    await entry.done('PUT', '/stores/orders/snapshots/cause-0', { version: 0, data: { sum: 5 } });
+    expect(await other.done('GET', '/stores/orders/snapshots/cause-0')).toMatchObject({ data: { sum: 5 } });
+    for (const path of [
+      '',
+      '/types',
+      '/tags',
+      '/streams',
+      '/streams/cause-0',
+      '/streams/cause-0/version?at=2100-01-01T00:00:00Z',
+    ]) {
       const near = await holder.ask('GET', `/stores/orders${path}`);
       expect(near.status, path).toBe(200);
       expect(await entry.ask('GET', `/stores/orders${path}`), path).toEqual(near);
@@ -84,16 +92,31 @@ describe('a store, from a node that does not have it', () => {
   });
 
   it('has persistent subscriptions over HTTP', async () => {
-    await entry.done('POST', '/stores/orders/subscriptions', { name: 'pulled', selector: { kind: 'pattern', pattern: 'p-*' } });
+    await entry.done('POST', '/stores/orders/subscriptions', {
+      name: 'pulled',
+      selector: { kind: 'pattern', pattern: 'p-*' },
+    });
     await other.append('orders', 'p-1', 'a', 'b', 'c');
     const pull = (consumer: string, limit: number) =>
       entry.done('POST', '/stores/orders/subscriptions/pulled/pull', { consumer, limit, waitMs: 5000 });
     const { events } = await pull('one', 2);
-    expect(events.map(({ data, attempt }: { data: unknown; attempt: number }) => [data, attempt])).toEqual([['a', 1], ['b', 1]]);
+    expect(events.map(({ data, attempt }: { data: unknown; attempt: number }) => [data, attempt])).toEqual([
+      ['a', 1],
+      ['b', 1],
+    ]);
     const positions = events.map(({ position }: { position: number }) => position);
     await entry.done('POST', '/stores/orders/subscriptions/pulled/ack', { consumer: 'one', positions: [positions[0]] });
-    await entry.done('POST', '/stores/orders/subscriptions/pulled/nack', { consumer: 'one', positions: [positions[1]], action: 'park', reason: 'no' });
-    await until('it is parked', WAIT_MS, async () => (await other.done('GET', '/stores/orders/subscriptions/pulled')).parked === 1);
+    await entry.done('POST', '/stores/orders/subscriptions/pulled/nack', {
+      consumer: 'one',
+      positions: [positions[1]],
+      action: 'park',
+      reason: 'no',
+    });
+    await until(
+      'it is parked',
+      WAIT_MS,
+      async () => (await other.done('GET', '/stores/orders/subscriptions/pulled')).parked === 1,
+    );
     const parked = await entry.done('GET', '/stores/orders/subscriptions/pulled/parked');
     expect(parked).toEqual(await holder.done('GET', '/stores/orders/subscriptions/pulled/parked'));
     expect(JSON.stringify(parked)).toContain('"b"');
@@ -104,11 +127,13 @@ describe('a store, from a node that does not have it', () => {
   it('is used by the command line', async () => {
     const appended = await entry.cli(['append', 'typed', '--store', 'orders', '--type', 'said', '--data', '"hello"']);
     expect(appended, appended.err).toMatchObject({ code: 0, err: '' });
-    const read = await entry.cli(['read', 'typed', '--store', 'orders']);
+    const [read, stats, missing] = await Promise.all([
+      entry.cli(['read', 'typed', '--store', 'orders']),
+      entry.cli(['stats', '--store', 'orders']),
+      entry.cli(['read', '--store', 'nowhere']),
+    ]);
     expect(read.out).toContain('hello');
-    const stats = await entry.cli(['stats', '--store', 'orders']);
     expect(stats, stats.err).toMatchObject({ code: 0 });
-    const missing = await entry.cli(['read', '--store', 'nowhere']);
     expect(missing.code).not.toBe(0);
     expect(missing.err).toContain('nowhere');
   });
@@ -142,20 +167,30 @@ describe('MQTT', () => {
   });
 
   it('consumes a subscription as a group from several nodes, in order of each stream', async () => {
-    await entry.done('POST', '/stores/orders/subscriptions', { name: 'group', selector: { kind: 'pattern', pattern: 'g-*' } });
+    await entry.done('POST', '/stores/orders/subscriptions', {
+      name: 'group',
+      selector: { kind: 'pattern', pattern: 'g-*' },
+    });
     const clients = await Promise.all([entry, other, holder].map((node) => node.mqtt()));
     for (const client of clients) expect(await client.subscribe('$subscription/orders/group')).toBe(1);
     const streams = Array.from({ length: 12 }, (_, i) => `g-${i}`);
-    for (let n = 0; n < 10; n++) await Promise.all(streams.map((stream) => other.append('orders', stream, `${stream} ${n}`)));
+    for (let n = 0; n < 10; n++)
+      await Promise.all(streams.map((stream) => other.append('orders', stream, `${stream} ${n}`)));
     const all = () => clients.flatMap((client) => client.data()) as string[];
     await until('all is consumed', WAIT_MS, () => all().length >= 120);
-    await until('all is acknowledged', WAIT_MS, async () => (await holder.done('GET', '/stores/orders/subscriptions/group')).lagEvents === 0);
+    await until(
+      'all is acknowledged',
+      WAIT_MS,
+      async () => (await holder.done('GET', '/stores/orders/subscriptions/group')).lagEvents === 0,
+    );
     expect(new Set(all()).size).toBe(120);
     expect(all()).toHaveLength(120);
     for (const client of clients) {
       expect(client.packets.length).toBeGreaterThan(0);
       for (const stream of streams) {
-        const own = (client.data() as string[]).filter((data) => data.startsWith(`${stream} `)).map((data) => Number(data.split(' ')[1]));
+        const own = (client.data() as string[])
+          .filter((data) => data.startsWith(`${stream} `))
+          .map((data) => Number(data.split(' ')[1]));
         expect(own).toEqual(own.toSorted((a, b) => a - b));
       }
       client.close();
@@ -199,15 +234,21 @@ describe('realms', () => {
 });
 
 it('every node lists all stores, with UUID, node, workers, position and health', async () => {
-  const [orders, sensors, audit] = await Promise.all([holder.done('GET', '/stores/orders'), holder.done('GET', '/stores/sensors'), other.done('GET', '/stores/audit')]);
+  const [orders, sensors, audit] = await Promise.all([
+    holder.done('GET', '/stores/orders'),
+    holder.done('GET', '/stores/sensors'),
+    other.done('GET', '/stores/audit'),
+  ]);
   const expected = [
     { realm: 'default', name: 'audit', uuid: audit.id, node: other.node.nodeId, lastPosition: audit.lastPosition },
     { realm: 'default', name: 'orders', uuid: orders.id, node: holder.node.nodeId, lastPosition: orders.lastPosition },
     { realm: 'plant', name: 'sensors', uuid: sensors.id, node: holder.node.nodeId, lastPosition: sensors.lastPosition },
   ];
   for (const node of world.nodes) {
-    const stores = await node.stores();
-    expect(stores).toMatchObject(expected.map((store) => ({ ...store, healthy: true, problem: null, conflict: false })));
+    const stores = (await node.stores()).filter(({ name }) => name !== 'twins');
+    expect(stores).toMatchObject(
+      expected.map((store) => ({ ...store, healthy: true, problem: null, conflict: false })),
+    );
     for (const { workers } of stores) {
       expect(workers.filter(({ role }) => role === 'writer')).toHaveLength(1);
       expect(workers.filter(({ role }) => role === 'reader').length).toBeGreaterThan(0);
@@ -215,14 +256,49 @@ it('every node lists all stores, with UUID, node, workers, position and health',
   }
 });
 
+it('of two stores of one name, every node serves the same one, and says so', async () => {
+  const listings = await Promise.all(world.nodes.map((node) => node.stores()));
+  const [served, ...conflicts] = listings[0]!
+    .filter(({ name }) => name === 'twins')
+    .toSorted((a) => (a.conflict ? 1 : -1));
+  expect(conflicts).toMatchObject([{ conflict: true, healthy: false }]);
+  expect(served).toMatchObject({ conflict: false, healthy: true });
+  for (const listing of listings) {
+    const twins = listing.filter(({ name }) => name === 'twins');
+    expect(twins.map(({ uuid, node, conflict }) => [uuid, node, conflict]).toSorted()).toEqual(
+      [served!, ...conflicts].map(({ uuid, node, conflict }) => [uuid, node, conflict]).toSorted(),
+    );
+  }
+  const client = await entry.mqtt();
+  await client.subscribe('$store/twins/#');
+  for (const node of world.nodes) {
+    await node.append('twins', 's', node.node.number);
+    expect(await node.done('GET', '/stores/twins')).toMatchObject({ id: served!.uuid });
+  }
+  for (const node of world.nodes) expect((await node.events('twins')).map(({ data }) => data)).toEqual([1, 2, 3]);
+  await until('it is live', WAIT_MS, async () => {
+    await entry.append('twins', 's', 'last');
+    return client.packets.length > 0;
+  });
+  expect(await entry.node.metric('plexus_cluster_store_conflicts')).toBe(1);
+  client.close();
+});
+
 describe('large reads', () => {
   it('wait for a slow reader, in bounded memory, and go on', async () => {
     const pad = 'x'.repeat(200_000);
-    for (let n = 0; n < 20; n++) await other.append('audit', 'large', ...Array.from({ length: 16 }, (_, i) => `${n * 16 + i} ${pad}`));
-    const rss = async () => (await Promise.all([entry, other].map(({ node }) => node.metric('process_resident_memory_bytes')))) as [number, number];
+    for (let n = 0; n < 10; n++) {
+      const data = Array.from({ length: 16 }, (_, i) => `${n * 16 + i} ${pad}`);
+      await other.append('audit', 'large', ...data);
+    }
+    const rss = async () =>
+      (await Promise.all([entry, other].map(({ node }) => node.metric('process_resident_memory_bytes')))) as [
+        number,
+        number,
+      ];
     const before = await rss();
     const responses = await Promise.all(
-      Array.from({ length: 8 }, () =>
+      Array.from({ length: 6 }, () =>
         fetch(`${entry.url}/api/v1/stores/audit/streams/large/events`, { headers: { accept: 'application/x-ndjson' } }),
       ),
     );
@@ -233,28 +309,31 @@ describe('large reads', () => {
     const lengths = await Promise.all(
       readers.map(async (reader) => {
         let lines = 0;
-        for (let next = await reader.read(); !next.done; next = await reader.read())
-          for (const byte of next.value) if (byte === 10) lines++;
+        for (let next = await reader.read(); !next.done; next = await reader.read()) lines += linesIn(next.value);
         return lines;
       }),
     );
-    expect(lengths).toEqual(Array(8).fill(320));
-    // 8 readers of 64 MiB each: what was not asked for is not there.
-    expect(grown[0], `the entry grew by ${grown}`).toBeLessThan(200);
-    expect(grown[1], `the holder grew by ${grown}`).toBeLessThan(200);
+    expect(lengths).toEqual(Array(6).fill(160));
+    // 6 readers of 32 MiB each: what was not asked for is not there.
+    expect(grown[0], `the entry grew by ${grown}`).toBeLessThan(100);
+    expect(grown[1], `the holder grew by ${grown}`).toBeLessThan(100);
   });
 
-  it('do not break a link on which there is always more', async () => {
-    const losses = async () => (await entry.done('GET', '/peers')).peers.filter(({ purpose }: { purpose: string }) => purpose === 'store');
-    const before = JSON.stringify((await losses()).map(({ losses: lost, ageMs }: Body) => [lost, ageMs > 0]));
-    const read = async (): Promise<number> => {
-      const response = await fetch(`${entry.url}/api/v1/stores/audit/streams/large/events`, { headers: { accept: 'application/x-ndjson' } });
-      return (await response.arrayBuffer()).byteLength;
+  it('are all answered where many come at once, and appends beside them', async () => {
+    const read = async (): Promise<string> => {
+      const response = await fetch(`${entry.url}/api/v1/stores/audit/streams/large/events?limit=20`);
+      return `${response.status} ${(await response.arrayBuffer()).byteLength}`;
     };
-    const sizes = await Promise.all(Array.from({ length: 12 }, read));
-    expect(new Set(sizes).size).toBe(1);
-    expect(JSON.stringify((await losses()).map(({ losses: lost, ageMs }: Body) => [lost, ageMs > 0]))).toBe(before);
+    const reads = Promise.all(Array.from({ length: 64 }, read));
+    for (let n = 0; n < 20; n++) await entry.append('audit', 'beside', n);
+    const answers = new Set(await reads);
+    expect([...answers]).toEqual([expect.stringMatching(/^200 4\d{6}$/)]);
   });
 });
 
-type Body = { losses: number; ageMs: number };
+function linesIn(chunk: Uint8Array): number {
+  const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  let lines = 0;
+  for (let at = buffer.indexOf(10); at !== -1; at = buffer.indexOf(10, at + 1)) lines++;
+  return lines;
+}

@@ -49,6 +49,10 @@ export class PairedChannel implements PeerChannel {
     return !this.#blocked;
   }
 
+  get waitingBytes(): number {
+    return this.#underWayBytes;
+  }
+
   pause(): void {}
 
   resume(): void {}

@@ -27,7 +27,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-const STORE_ID = '00000000-0000-7000-8000-000000000000';
+export const STORE_ID = '00000000-0000-7000-8000-000000000000';
 
 /**
  * The naive model of an engine: everything in arrays, every question answered by looking through them. It commits what
