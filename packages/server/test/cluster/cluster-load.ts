@@ -193,7 +193,8 @@ export class ClusterLoad {
     this.rest();
     const publishers = this.#loads.flatMap((load) => load.publishers);
     const faults: string[] = [];
-    const waiting = (): number => publishers.reduce((sum, { isConnected, waiting: open }) => sum + (isConnected ? open : 0), 0);
+    const waiting = (): number =>
+      publishers.reduce((sum, { isConnected, waiting: open }) => sum + (isConnected ? open : 0), 0);
     await until('answers', ANSWER_TIMEOUT_MS, () => waiting() === 0).catch(() => {
       for (const { id, waiting: open } of publishers) if (open > 0) faults.push(`${id} waits for ${open} answers`);
     });

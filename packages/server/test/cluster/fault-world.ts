@@ -166,7 +166,10 @@ export class FaultWorld implements AsyncDisposable {
       }
     }
     for (const [topic, numbers] of this.load.expected()) {
-      const expected = numbers.map((number) => this.node(number).nodeId).sort().join();
+      const expected = numbers
+        .map((number) => this.node(number).nodeId)
+        .sort()
+        .join();
       for (const viewer of running) {
         const found = (await viewer.interestIn(topic)).join();
         if (found !== expected) return `node ${viewer.number} sends ${topic} to [${found}] instead of [${expected}]`;
@@ -177,10 +180,16 @@ export class FaultWorld implements AsyncDisposable {
 
   async #unlinked(): Promise<string | null> {
     const running = this.nodes.filter(({ isRunning }) => isRunning);
-    const wanted = running.map(({ nodeId }) => nodeId).sort().join();
+    const wanted = running
+      .map(({ nodeId }) => nodeId)
+      .sort()
+      .join();
     for (const viewer of running) {
       const up = (await viewer.members()).filter(({ state, self, link }) => state === 'up' && (self || link === 'up'));
-      const seen = up.map(({ nodeId }) => nodeId).sort().join();
+      const seen = up
+        .map(({ nodeId }) => nodeId)
+        .sort()
+        .join();
       if (seen !== wanted) return `node ${viewer.number} sees [${seen}] instead of [${wanted}]`;
       const expected = this.load?.expected().get('load/x/0') ?? [];
       const found = (await viewer.interestIn('load/x/0')).length;

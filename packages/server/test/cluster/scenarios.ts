@@ -81,7 +81,14 @@ export interface PartitionOptions extends ScenarioOptions {
 }
 
 /** The network is cut, and healed. */
-export async function partition({ world, lab, cut, ms, tell, betweenMs = BETWEEN_MS }: PartitionOptions): Promise<string[]> {
+export async function partition({
+  world,
+  lab,
+  cut,
+  ms,
+  tell,
+  betweenMs = BETWEEN_MS,
+}: PartitionOptions): Promise<string[]> {
   await world.begin();
   await sleep(betweenMs);
   const known = ms < DEAD_MS ? [] : cut.map(([a, b]) => world.ledger.part(a, b));
