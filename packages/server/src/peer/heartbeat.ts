@@ -12,6 +12,11 @@ const MICROS = 1000;
  * meanwhile before it judges.
  */
 const MAX_STEP_MS = 500;
+/**
+ * A peer that says things, but for this many times the silence of a dead one shows no sign that it reads anything, is as good as dead to those
+ * who wait for its answers. Long, because over a slow channel an answer waits behind megabytes.
+ */
+const DEAF_FACTOR = 10;
 
 /** Whether the peer of a link is there, whatever its channel says; and how far away it is. */
 export class Heartbeat {
@@ -24,8 +29,11 @@ export class Heartbeat {
   readonly #silentMs: number;
   #sentMs: number;
   #checkedMs: number;
+  #lookedMs: number;
   /** How long nothing has come, as far as this process was running. */
   #quietMs = 0;
+  /** How long nothing has come that it says only when it has read something. */
+  #deafMs = 0;
 
   constructor(version: number, options: { heartbeatMs: number; silentMs: number }, nowMs: number) {
     this.#version = version;
@@ -34,12 +42,14 @@ export class Heartbeat {
     this.heardMs = nowMs;
     this.#sentMs = nowMs;
     this.#checkedMs = nowMs;
+    this.#lookedMs = nowMs;
   }
 
   /** A channel begins. */
   attach(nowMs: number): void {
     this.#sentMs = nowMs;
     this.heard(nowMs);
+    this.reads();
   }
 
   /** Something has come, if only a part of a frame. */
@@ -49,11 +59,23 @@ export class Heartbeat {
     this.#quietMs = 0;
   }
 
+  /** Something has come that shows that the peer reads: an answer, or credit. */
+  reads(): void {
+    this.#deafMs = 0;
+  }
+
   /** Looks again. @returns whether the peer is silent for too long */
   isSilent(nowMs: number): boolean {
     this.#quietMs += Math.min(nowMs - this.#checkedMs, MAX_STEP_MS);
     this.#checkedMs = nowMs;
     return this.#quietMs >= this.#silentMs;
+  }
+
+  /** Whether the peer talks, and has not read anything for too long. One of version 1 answers no heartbeat, so nothing is known of it. */
+  isDeaf(nowMs: number): boolean {
+    this.#deafMs += Math.min(nowMs - this.#lookedMs, MAX_STEP_MS);
+    this.#lookedMs = nowMs;
+    return this.#version >= HEARTBEAT_ANSWER_VERSION && this.#deafMs >= DEAF_FACTOR * this.#silentMs;
   }
 
   /**
@@ -79,6 +101,7 @@ export class Heartbeat {
 
   /** @throws {WireError} */
   onAnswer(body: WireReader, nowMs: number): void {
+    this.reads();
     // Not below 0: the frame carries less of the clock than there is.
     const tookMs = Math.max(nowMs - body.integer() / MICROS, 0);
     this.roundTripMs = this.roundTripMs === null ? tookMs : this.roundTripMs + (tookMs - this.roundTripMs) * SMOOTHING;

@@ -81,9 +81,11 @@ export class LinkFrames implements FrameSink {
   #read(type: number, body: WireReader): void {
     switch (type) {
       case FrameType.Ack:
+        this.#heartbeat.reads();
         this.#outgoing.onAck(body);
         break;
       case FrameType.Credit:
+        this.#heartbeat.reads();
         this.#owner.onOwed();
         this.#outgoing.onCredit(body);
         break;

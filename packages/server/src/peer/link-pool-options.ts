@@ -42,5 +42,7 @@ export interface LinkPoolSetup {
   readonly log: Logger;
   /** Multiaddrs under which others are told to reach this node. Default: those on which the network listens. */
   readonly addresses?: () => readonly string[];
+  /** Of the wire format. Default: `VERSION`; lower to be like a node of before. */
+  readonly newestVersion?: number;
   readonly options: LinkPoolOptions;
 }

@@ -103,6 +103,7 @@ export class PeerLink implements Link, TurnTask {
     if (this.#wire === null) return;
     const { writer } = this.#wire;
     if (this.#heartbeat.isSilent(nowMs)) this.#lose('silent', 'nothing has come for too long');
+    else if (this.#heartbeat.isDeaf(nowMs)) this.#lose('silent', 'answers nothing');
     else if (writer.isStuck) this.#lose('silent', 'takes nothing');
     else if (this.#heartbeat.beat(writer, nowMs, this.#outgoing.answered)) this.#schedule();
     this.#checkEnd();

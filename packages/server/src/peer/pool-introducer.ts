@@ -18,6 +18,7 @@ export function poolIntroducer(setup: LinkPoolSetup, parts: Pick<Introducer, 'ga
     newSession: () => Buffer.from(entropy(SESSION_BYTES)).readUIntBE(0, SESSION_BYTES) || 1,
     timeoutMs: options.introductionTimeoutMs,
     maxFrameBytes: options.link.maxFrameBytes,
+    ...(setup.newestVersion !== undefined && { newestVersion: setup.newestVersion }),
     ...parts,
   };
 }

@@ -5,7 +5,7 @@ import type { FaultWorld } from './fault-world.ts';
 import type { NetworkLab } from './network-lab.ts';
 
 /** Load before the first fault, and between two. */
-const BETWEEN_MS = 400;
+const BETWEEN_MS = 300;
 /** A node that was away for longer is a new member (`peerDeadMs`). */
 export const DEAD_MS = 3000;
 
@@ -30,7 +30,8 @@ export async function killInTurn({ world, tell, betweenMs = BETWEEN_MS }: Scenar
 async function killAndReturn(world: FaultWorld, node: ClusterNode, tell: ScenarioOptions['tell']): Promise<void> {
   world.load.abandon(node);
   await node.kill();
-  tell?.(`node ${node.number} was killed; ${shown(await world.comesBack(node))}`);
+  const back = await world.comesBack(node);
+  tell?.(`node ${node.number} was killed; ${shown(back)}`);
 }
 
 /** SIGTERM and a new start, one node after the other. */
