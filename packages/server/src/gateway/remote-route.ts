@@ -35,9 +35,14 @@ export interface Asked {
 export class RemoteRoute {
   readonly #options: RemoteRouteOptions;
   #next = 0;
+  /** By role, of the store with this UUID; forgotten when a worker comes or goes. */
+  readonly #serving = new Map<WorkerRole, { readonly uuid: string; readonly nodes: readonly string[] }>();
 
   constructor(options: RemoteRouteOptions) {
     this.#options = options;
+    const { registry, realm, name } = options;
+    // For as long as the node runs, as the route itself.
+    registry.watch(workersGroup(realm, name), () => this.#serving.clear());
   }
 
   get clock(): Clock {
@@ -59,12 +64,16 @@ export class RemoteRoute {
 
   /** Nodes with live workers of that role. */
   #nodes(role: WorkerRole, uuid: string): readonly string[] {
+    const known = this.#serving.get(role);
+    if (known?.uuid === uuid) return known.nodes;
     const { registry, realm, name } = this.#options;
     const nodes = new Set<string>();
     for (const { nodeId, metadata } of registry.members(workersGroup(realm, name))) {
       if (metadata.role === role && metadata.store === uuid) nodes.add(nodeId);
     }
-    return [...nodes];
+    const found = { uuid, nodes: [...nodes] };
+    this.#serving.set(role, found);
+    return found.nodes;
   }
 
   /** @throws {PlexusError} what the store answers; store_unavailable, timeout: it was tried until the time was over */

@@ -54,9 +54,12 @@ export class MessageReader {
     if (at >= end) throw new BadMessage('a message without a body');
     const chunk = Buffer.allocUnsafe(end - at - 1);
     chunk.set(buffer.subarray(at + 1, end));
+    const isWhole = buffer[at] !== MORE_FOLLOW;
+    // Nearly all are whole, and nothing is unfinished.
+    if (isWhole && this.#unfinished.size === 0) return { id, message: decode(chunk) };
     const key = `${type} ${id}`;
     const before = this.#unfinished.get(key);
-    if (buffer[at] === MORE_FOLLOW) {
+    if (!isWhole) {
       this.#keep(key, before, chunk);
       return null;
     }
