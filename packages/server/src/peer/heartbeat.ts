@@ -75,7 +75,8 @@ export class Heartbeat {
   isDeaf(nowMs: number): boolean {
     this.#deafMs += Math.min(nowMs - this.#lookedMs, MAX_STEP_MS);
     this.#lookedMs = nowMs;
-    return this.#version >= HEARTBEAT_ANSWER_VERSION && this.#deafMs >= DEAF_FACTOR * this.#silentMs;
+    const boundMs = DEAF_FACTOR * Math.max(this.#silentMs, this.#everyMs);
+    return this.#version >= HEARTBEAT_ANSWER_VERSION && this.#deafMs >= boundMs;
   }
 
   /**
