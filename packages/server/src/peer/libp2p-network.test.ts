@@ -28,6 +28,10 @@ function ownAddresses(): string[] {
   return all.filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address);
 }
 
+function hasIpv6(): boolean {
+  return (networkInterfaces().lo ?? networkInterfaces().lo0 ?? []).some(({ family }) => family === 'IPv6');
+}
+
 describeNetwork({
   name: 'libp2p over TCP',
   transport: 'tcp',
@@ -84,6 +88,24 @@ describe('where a node listens for peers', () => {
     ]);
     await here.stop();
     await network.stop();
+  });
+
+  it.runIf(hasIpv6())('may be IPv6, over TCP and QUIC', async () => {
+    const there = make({ host: '::1', quic: true });
+    const here = make({ host: '::1', quic: true });
+    await there.start();
+    await here.start();
+    expect(there.addresses).toEqual([`/ip6/::1/tcp/${there.port}`, `/ip6/::1/udp/${there.port}/quic-v1`]);
+    const taken: string[] = [];
+    there.accept('/plexus/test/1', ({ transport, peerId }) => taken.push(`${transport} ${peerId}`));
+    for (const address of there.addresses.toReversed()) {
+      const target = { peerId: there.peerId, addresses: [address] };
+      const channel = await here.dial(target, '/plexus/test/1', AbortSignal.timeout(5000));
+      expect(channel.remoteAddress).toContain('/ip6/::1/');
+    }
+    expect(taken[0]).toBe(`quic ${here.peerId}`);
+    await here.stop();
+    await there.stop();
   });
 
   it('is said to be taken, before anything listens', async () => {

@@ -32,10 +32,14 @@ export interface ElsewhereOptions {
 class Known {
   readonly stamp: number;
   readonly route: RemoteRoute;
+  /** Without shared subscriptions nobody has turns: every message goes the same way. null: nowhere, or turn by turn */
+  readonly spread: Spread | null;
 
-  constructor(stamp: number, route: RemoteRoute) {
+  constructor(stamp: number, route: RemoteRoute, local: Route) {
     this.stamp = stamp;
     this.route = route;
+    const isFixed = route.nodes.length > 0 && route.shares.length === 0;
+    this.spread = isFixed ? { groups: local.groups, nodes: plainFor(route.nodes) } : null;
   }
 }
 
@@ -69,11 +73,9 @@ export class Elsewhere {
 
   /** @param messages how many go together @returns null: nowhere but here */
   spread(realm: Realm, topic: string, local: Route, messages: number, mayQueue: boolean): Spread | null {
-    const route = this.#routeOf(realm.name, topic, local);
-    if (route.nodes.length === 0 && route.shares.length === 0) return null;
-    const nodes = new Map<string, Portion>();
-    for (const nodeId of route.nodes) nodes.set(nodeId, PLAIN);
-    if (route.shares.length === 0) return { groups: local.groups, nodes };
+    const { route, spread } = this.#known(realm.name, topic, local);
+    if (route.shares.length === 0) return spread;
+    const nodes = plainFor(route.nodes);
     const groups = local.groups.filter(({ name }) => !route.shares.some(({ key }) => key === name));
     for (const share of route.shares) {
       const group = local.groups.find(({ name }) => name === share.key) ?? null;
@@ -88,7 +90,7 @@ export class Elsewhere {
   }
 
   isWanted(realm: Realm, topic: string, local: Route): boolean {
-    const { nodes, shares } = this.#routeOf(realm.name, topic, local);
+    const { nodes, shares } = this.#known(realm.name, topic, local).route;
     return nodes.length > 0 || shares.length > 0;
   }
 
@@ -153,7 +155,7 @@ export class Elsewhere {
         for (const share of shares.slice(1)) this.#sendShare(link, realm, message, share, commit);
       }
     }
-    if (stamp !== null) this.#sendToOthers(spread, message, frameOf, commit);
+    if (stamp !== null) this.#sendToOthers(realm, spread, message, frameOf, commit);
     return count;
   }
 
@@ -202,6 +204,7 @@ export class Elsewhere {
 
   /** A retained message goes also where nobody wants it now. */
   #sendToOthers(
+    realm: Realm,
     spread: Spread | null,
     message: Message,
     frameOf: (portion: Portion) => Buffer,
@@ -210,22 +213,19 @@ export class Elsewhere {
     for (const link of this.#cluster.links()) {
       if (spread?.nodes.has(link.peer.peerId) === true) continue;
       if (message.qos === 0) link.loose(FrameType.Message, frameOf(NOBODY), NO_BYTES, 0, 0, 1);
-      else if (commit !== null || !link.isFull) {
-        commit?.slots.oblige(commit.slot);
-        link.held(FrameType.Message, frameOf(NOBODY), NO_BYTES, commit?.slots ?? NOBODY_WAITS, commit?.slot ?? 0);
-        if (link.isFull) commit?.holdBack?.(link);
-      }
+      else if (commit !== null || !link.isFull) this.#hold(link, realm, message, NOBODY, frameOf(NOBODY), commit);
     }
   }
 
-  #routeOf(realm: string, topic: string, local: Route): RemoteRoute {
+  #known(realm: string, topic: string, local: Route): Known {
     const { interest } = this.#cluster;
     const known = local.elsewhere as Known | null;
     const stamp = interest.stamp(realm, local.keys);
-    if (known !== null && known.stamp === stamp) return known.route;
+    if (known !== null && known.stamp === stamp) return known;
     const route = isOfThisNode(topic) ? NO_ROUTE : interest.match(realm, topic);
-    local.elsewhere = new Known(stamp, route);
-    return route;
+    const fresh = new Known(stamp, route, local);
+    local.elsewhere = fresh;
+    return fresh;
   }
 
   #choose(
@@ -250,6 +250,10 @@ export class Elsewhere {
     }
     return candidates;
   }
+}
+
+function plainFor(nodes: readonly string[]): Map<string, Portion> {
+  return new Map(nodes.map((nodeId) => [nodeId, PLAIN]));
 }
 
 const NO_ROUTE: RemoteRoute = { nodes: [], shares: [] };

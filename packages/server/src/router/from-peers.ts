@@ -98,10 +98,9 @@ export class FromPeers {
       else if (type === FrameType.Message) this.#message(link, source, number, held, buffer, start, end);
       else link.done(number, 0);
     } catch (error) {
-      if (error instanceof WireError) link.close('bad_frame', error.message);
-      // Not even the specification allows such a topic.
-      else if (error instanceof PacketError) link.close('bad_frame', error.message);
-      else throw error;
+      // A PacketError: not even the specification allows such a topic.
+      if (!(error instanceof WireError) && !(error instanceof PacketError)) throw error;
+      link.close('bad_frame', error.message);
     }
     return true;
   }
