@@ -43,6 +43,7 @@ function valuesOf(option: Option<unknown>): string {
       return 'text';
     case 'users':
     case 'stores':
+    case 'realms':
       return 'tables';
   }
 }
@@ -95,11 +96,16 @@ users), \`mode\` (\`single\`), \`readers\` (reader threads, 1 to 16; default: on
 4), \`timeoutMs\` (of one try of a request; default 5000) and \`queueBytes\` (default: \`storeQueueBytes\`). There are at most
 \`maxStores\`.
 
+A realm of \`realms\` has \`name\`, \`federated\` (default \`false\`), and if it is federated \`authorityKey\` (printed by \`plexus realm create\`), \`tokenFile\` (default
+\`DATA_DIR/realms/NAME.token\`; written by \`plexus realm issue\`) and \`revocationsFile\` (default none; written by \`plexus realm revoke\`). Both files are read again
+when they change. At most 32 realms are federated.
+
 Some go together: \`outboundLowWaterBytes\` is below \`outboundHighWaterBytes\`, \`stallAfterMs\` below \`writeTimeoutMs\`;
 \`maxPacketBytes\` is at most \`outboundBufferBytes\` and \`maxQueuedBytes\`, which is at most \`maxTotalQueuedBytes\`;
 \`outboundBufferBytes\` is at most \`maxStalledBytes\`; \`mqttPort\`, \`mqttsPort\`, \`httpPort\` and \`peerPort\` differ unless 0. \`mqttsPort\` and \`httpTls\` need \`tlsCert\` and \`tlsKey\`,
 and without one of them no TLS file may be given ([listeners.md](listeners.md)). \`heartbeatIntervalMs\` is below \`peerDeadMs\`. \`cluster\` needs \`clusterSecretFile\` or
-\`PLEXUS_CLUSTER_SECRET\`, not both; without \`cluster\` neither may be given, nor \`join\` or \`mdns\`; with it, \`maxPacketBytes\` is at most
+\`PLEXUS_CLUSTER_SECRET\`, not both; without \`cluster\` neither may be given, nor \`join\`; without \`cluster\` and \`mesh\` no \`mdns\`, and without \`mesh\`
+no \`meshJoin\`, \`relay\`, \`upnp\`, \`reachable\` and federated realms ([mesh.md](mesh.md)); with \`cluster\` or \`mesh\`, \`maxPacketBytes\` is at most
 \`linkCreditBytes\`, \`linkQueueBytes\` and \`linkHeldBytes\` ([cluster.md](cluster.md)).
 `;
 }

@@ -16,7 +16,10 @@ export const PACKAGE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Workspace → exports of packages, beside their main ones, that it may import. */
-export const SUBPATH_IMPORTS: Readonly<Record<string, readonly string[]>> = { sim: ['@plexus/server/simulation'] };
+export const SUBPATH_IMPORTS: Readonly<Record<string, readonly string[]>> = {
+  bench: ['@plexus/server/links'],
+  sim: ['@plexus/server/simulation'],
+};
 
 /** Parts of the server, lowest level first. A part imports lower levels, and itself; never its own level, never up. */
 export const SERVER_LEVELS: readonly (readonly string[])[] = [
@@ -27,7 +30,7 @@ export const SERVER_LEVELS: readonly (readonly string[])[] = [
   ['router'],
   ['admin'],
   ['node'],
-  ['index', 'simulation'],
+  ['index', 'simulation', 'links'],
 ];
 
 /** External modules that only some folders may import. Paths are from the root, a folder or a file. */
@@ -48,7 +51,7 @@ export const RESERVED_MODULES: readonly ReservedModule[] = [
   {
     what: 'libp2p',
     pattern: /^(libp2p|@libp2p\/.+|@chainsafe\/libp2p-.+)$/,
-    allowedIn: ['packages/server/src/peer', 'packages/client-peer'],
+    allowedIn: ['packages/server/src/peer', 'packages/client-peer', 'bench/src/mesh'],
     testsExempt: false,
   },
   {

@@ -2,9 +2,12 @@ import { PlexusError } from '@plexus/protocol';
 import { Command, CommanderError } from 'commander';
 import { clientsCommand, sessionsCommand } from './commands/clients.ts';
 import { clusterCommand } from './commands/cluster.ts';
+import { identityCommand } from './commands/identity.ts';
+import { meshCommand } from './commands/mesh.ts';
 import { passwdCommand } from './commands/passwd.ts';
 import { peersCommand } from './commands/peers.ts';
 import { pubCommand } from './commands/pub.ts';
+import { realmCommand } from './commands/realm.ts';
 import { startCommand } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
 import { storeCommand } from './commands/store.ts';
@@ -33,6 +36,9 @@ async function build(args: readonly string[], io: Io): Promise<Command> {
     .addCommand(storeCommand(io))
     .addCommand(peersCommand(io))
     .addCommand(clusterCommand(io))
+    .addCommand(meshCommand(io))
+    .addCommand(realmCommand(io))
+    .addCommand(identityCommand(io))
     .addCommand(passwdCommand(io));
   settle(program, io);
   return program;

@@ -135,6 +135,13 @@ export const ERRORS = {
     message: 'Peer {peerId} is a member of the cluster: its link stays for as long as it is',
   },
   not_in_cluster: { httpStatus: 409, mqttReason: null, retryable: false, message: 'This node is in no cluster' },
+  not_in_mesh: { httpStatus: 409, mqttReason: null, retryable: false, message: 'This node takes no part in the mesh' },
+  realm_not_in_mesh: {
+    httpStatus: 409,
+    mqttReason: null,
+    retryable: false,
+    message: 'This node takes no part in realm {realm} beyond its cluster: {reason}',
+  },
   peer_refused: {
     httpStatus: 502,
     mqttReason: Reason.ServerUnavailable,
@@ -158,6 +165,12 @@ export const ERRORS = {
     mqttReason: null,
     retryable: false,
     message: 'The peer[ {peerId}] does not speak the protocol[ {protocol}]',
+  },
+  directory_unreachable: {
+    httpStatus: 504,
+    mqttReason: Reason.ServerUnavailable,
+    retryable: true,
+    message: 'No node of the directory of the mesh can be reached[: {reason}]',
   },
   queue_full: {
     httpStatus: 429,

@@ -7,6 +7,7 @@ export * from './encode-common.ts';
 export * from './encode-server.ts';
 export { publishSize, writeAck, writeAckReason, writePublish, writePublishHeader } from './encoder.ts';
 export * from './errors.ts';
+export * from './filter-sets.ts';
 export * from './interest-stamps.ts';
 export * from './packet-error.ts';
 export * from './packets.ts';

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 import { brokerPorts } from './admin/broker-ports.ts';
 import type { AdminPorts } from './admin/ports.ts';
 import { createAdmin, type HttpServing } from './admin/server.ts';
+import { NodeRealms } from './auth/federation/node-realms.ts';
+import { systemRealmFiles } from './auth/federation/realm-files.ts';
 import { DEFAULT_REALM, Users } from './auth/users.ts';
 import type { Broker } from './broker/broker.ts';
 import { PeerListener } from './broker/listeners/peer.ts';
@@ -27,9 +30,12 @@ import type { Logger } from './lib/log.ts';
 import { randomFraction, randomId } from './lib/random.ts';
 import { Turn } from './lib/turn.ts';
 import { clusterView, peersView } from './node/cluster-views.ts';
+import { NodeMesh } from './node/mesh-views.ts';
+import { makeMesh } from './node/meshing.ts';
 import { Messaging } from './node/messaging.ts';
 import { addPeering, makeNetwork, makePeering, type Peering } from './node/peering.ts';
 import { loadIdentity } from './peer/identity.ts';
+import type { NatStatus } from './peer/nat.ts';
 import { StoreTopics } from './router/store-topics.ts';
 import type { Stores } from './store/store.ts';
 
@@ -101,6 +107,11 @@ async function build(
   const localStores = makeStores(config, dataDir, nodeId, cluster?.groups ?? new LocalWorkerRegistry(), log);
   const clusterStores = cluster === null ? null : makeClusterStores(nodeId, localStores, peering, cluster, log);
   const stores = clusterStores ?? localStores;
+  const realms = config.mesh ? federatedRealms(config, dataDir, nodeId, log) : null;
+  const { directory } = network;
+  const { pool } = peering;
+  const common = { config, nodeId, pool, cluster, clock, turn, random: randomFraction, log };
+  const meshing = realms === null || directory === null ? null : makeMesh({ ...common, directory, realms });
   const messaging = new Messaging({
     options: config,
     clock,
@@ -109,10 +120,12 @@ async function build(
     newClientId: () => `plexus-${randomId(10)}`,
     log,
     cluster,
+    mesh: meshing?.mesh ?? null,
     stores,
   });
   const { broker } = messaging;
-  for (const name of [DEFAULT_REALM, ...config.users.map((user) => user.realm)]) broker.realms.get(name);
+  const named = [...config.users.map((user) => user.realm), ...config.realms.map((realm) => realm.name)];
+  for (const name of [DEFAULT_REALM, ...named]) broker.realms.get(name);
   const storeTopics = new StoreTopics({
     ...broker.context,
     ...(clusterStores !== null && { isServed: (store) => clusterStores.serves(store) }),
@@ -129,6 +142,11 @@ async function build(
     peerAddresses: [],
   };
   const readiness = new NodeReadiness();
+  const nat = (): NatStatus | null => network.nat?.status ?? null;
+  const mesh =
+    meshing === null || realms === null || directory === null
+      ? null
+      : new NodeMesh({ meshing, directory, messaging, realms, nat, config, clock });
   const ports = {
     ...brokerPorts(broker),
     node: description(info, clock),
@@ -137,6 +155,7 @@ async function build(
     ...(clusterStores !== null && { clusterStores }),
     peers: peersView(peering.pool),
     ...(cluster !== null && config.cluster !== null && { cluster: clusterView(config.cluster, cluster) }),
+    ...(mesh !== null && { mesh }),
     clock,
     log,
   };
@@ -151,6 +170,8 @@ async function build(
   lifecycle.add('stores', localStores);
   if (cluster !== null) lifecycle.add('cluster', cluster);
   if (clusterStores !== null) lifecycle.add('stores of the cluster', clusterStores);
+  if (realms !== null) lifecycle.add('federated realms', realms);
+  if (meshing !== null) lifecycle.add('mesh', meshing.mesh);
   lifecycle.add('messages', messaging);
   lifecycle.add('$SYS', sysPart(broker, clock, config.sysIntervalS));
   lifecycle.add('store topics', { start: () => storeTopics.start(), stop: () => storeTopics.stop() });
@@ -190,6 +211,19 @@ async function build(
     },
   });
   return { info, stores, lifecycle };
+}
+
+function federatedRealms(config: Config, dataDir: DataDir, peerId: string, log: Logger): NodeRealms {
+  const directory = join(dataDir.path, 'realms');
+  const federated = config.realms.filter((realm) => realm.federated);
+  const realms = federated.map(({ name, authorityKey, tokenFile, revocationsFile }) => ({
+    name,
+    // The configuration was checked for it.
+    authorityKey: authorityKey!,
+    tokenFile: tokenFile ?? join(directory, `${name}.token`),
+    revocationsFile,
+  }));
+  return new NodeRealms({ realms, directory, peerId, clock: systemClock, files: systemRealmFiles, log });
 }
 
 function listenerPart(listener: Listener, onPort: (port: number) => void): LifecyclePart {

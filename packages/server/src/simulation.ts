@@ -3,22 +3,37 @@
  * and how they are joined, are those of `node.ts`.
  */
 import { PlexusError } from '@plexus/protocol';
+import type { FederatedRealms } from './auth/federation/federated-realm.ts';
 import type { Transport, TransportHandler } from './broker/transport.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { PeerInterest } from './cluster/remote-interest.ts';
 import { type Config, loadConfig } from './config.ts';
-import type { Clock } from './lib/clock.ts';
+import { type Clock, systemClock } from './lib/clock.ts';
 import { createLogger } from './lib/log.ts';
+import { randomFraction } from './lib/random.ts';
 import { Turn } from './lib/turn.ts';
+import type { MeshPeerListing } from './mesh/link-ports.ts';
+import type { TopicLookup } from './mesh/status.ts';
+import { type Meshing, makeMesh } from './node/meshing.ts';
 import { Messaging } from './node/messaging.ts';
 import { makePeering, type Peering } from './node/peering.ts';
 import type { PeerNetwork } from './peer/channel.ts';
+import type { Directory } from './peer/directory.ts';
+import { newIdentity } from './peer/identity.ts';
+import { Libp2pNetwork } from './peer/libp2p-network.ts';
 import type { Link } from './peer/link-ports.ts';
 import type { Stores } from './store/store.ts';
 
+export type {
+  FederatedRealm,
+  FederatedRealms,
+  RealmToken,
+  TokenProblem,
+} from './auth/federation/federated-realm.ts';
 export type { Transport, TransportHandler } from './broker/transport.ts';
 export type { Clock, Timer } from './lib/clock.ts';
 export type { PeerChannel, PeerChannelHandler, PeerNetwork, PeerTarget } from './peer/channel.ts';
+export type { Directory, DirectoryKey, DirectoryStatus } from './peer/directory.ts';
 export { FIRST_DATA_TYPE, FrameType } from './peer/frame-types.ts';
 
 /** What a simulated node is made of. */
@@ -33,7 +48,8 @@ export interface MessagingNodeParts {
   readonly incarnation: number;
   /** Options of the option table, where they differ from the defaults. */
   readonly options: Readonly<Partial<Config>>;
-  readonly cluster: string;
+  /** null: the node is in none */
+  readonly cluster: string | null;
   readonly secret: string;
   /** Multiaddrs or `host:port`. */
   readonly join: readonly string[];
@@ -43,6 +59,14 @@ export interface MessagingNodeParts {
   readonly onLog: (line: string) => void;
   readonly watcher: NodeWatcher;
   readonly plant: NodePlant;
+  /** null: it takes no part in the mesh */
+  readonly mesh: MeshSetting | null;
+}
+
+/** What the mesh part of a simulated node is made of. */
+export interface MeshSetting {
+  readonly directory: Directory;
+  readonly realms: FederatedRealms;
 }
 
 /** Bugs that only the node itself can have. All false in a node without a plant. */
@@ -95,6 +119,19 @@ export interface MessagingNodeView {
   links(): readonly LinkView[];
   /** Messages that wait in sessions. */
   queuedMessages(): number;
+  /** Missing: it takes no part in the mesh. */
+  readonly mesh?: MeshNodeView;
+}
+
+export interface MeshNodeView {
+  /** Messages that wait until it is known who wants them. */
+  readonly pendingMessages: number;
+  /** Keys, each as `kind realm path state`. */
+  advertised(): readonly string[];
+  /** What is known of who wants a topic. */
+  lookup(realm: string, topic: string): readonly TopicLookup[];
+  /** Other nodes of the mesh, as this one knows them. */
+  peers(): readonly MeshPeerListing[];
 }
 
 /** A node without its listeners, HTTP and stores: broker, router, cluster and links. */
@@ -137,10 +174,12 @@ export function createMessagingNode(parts: MessagingNodeParts): MessagingNode {
   const resolver = { addresses: async () => [], services: async () => [] };
   const common = { config, network, incarnation, clock, turn, random, log };
   const peering = makePeering({ ...common, secrets: [parts.secret], entropy: entropy, resolver });
-  const cluster = peering.cluster!;
-  const filters = new FilterLog(cluster);
-  if (plant.forgetPurge) (cluster.interest as PeerInterest).onPurged = () => {};
-  if (plant.answerEarly) answerEarly(cluster);
+  const { cluster } = peering;
+  const filters = cluster === null ? null : new FilterLog(cluster);
+  if (plant.forgetPurge && cluster !== null) (cluster.interest as PeerInterest).onPurged = () => {};
+  if (plant.answerEarly && cluster !== null) answerEarly(cluster);
+  const meshing =
+    parts.mesh && makeMesh({ ...common, ...parts.mesh, nodeId: network.peerId, pool: peering.pool, cluster });
   const messaging = new Messaging({
     options: config,
     clock,
@@ -149,31 +188,63 @@ export function createMessagingNode(parts: MessagingNodeParts): MessagingNode {
     newClientId: () => `assigned-${Buffer.from(entropy(8)).toString('hex')}`,
     log,
     cluster,
+    mesh: meshing?.mesh ?? null,
     stores: NO_STORES,
   });
-  cluster.onMember(({ kind, member }) => {
+  cluster?.onMember(({ kind, member }) => {
     if (kind === 'joined') watcher.onMember(member.nodeId, member.incarnation, 'up');
     else if (kind !== 'leaving') watcher.onMember(member.nodeId, member.incarnation, 'gone');
   });
   return {
-    view: viewOf(messaging, peering, cluster, filters),
+    view: viewOf(messaging, peering, filters, meshing),
     start: () => {
       peering.pool.start();
-      cluster.start();
+      cluster?.start();
       messaging.start();
+      meshing?.mesh.start();
     },
     accept: (transport) => messaging.broker.accept(transport, 'memory'),
-    joinGroup: (group, id) => void cluster.groups.join(group, { id, nodeId: network.peerId, metadata: {} }),
-    leaveGroup: (group, id) => void cluster.groups.leave(group, id),
+    joinGroup: (group, id) => void cluster?.groups.join(group, { id, nodeId: network.peerId, metadata: {} }),
+    leaveGroup: (group, id) => void cluster?.groups.leave(group, id),
     stop: async () => {
       const deadline = new AbortController();
       clock.setTimeout(() => deadline.abort(), STOP_MS);
       await messaging.drain(deadline.signal);
-      await cluster.leave(deadline.signal);
+      await cluster?.leave(deadline.signal);
+      meshing?.mesh.stop();
       messaging.stop();
-      cluster.stop();
+      cluster?.stop();
       await peering.pool.stop();
     },
+  };
+}
+
+/** A node of the real directory, on loopback: what the model of it is measured by. */
+export interface DirectoryNode {
+  readonly directory: Directory;
+  /** Multiaddrs, with the peer id. */
+  readonly addresses: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** @param bootstrap addresses of others; none: it is the first */
+export async function openDirectoryNode(bootstrap: readonly string[]): Promise<DirectoryNode> {
+  const network = new Libp2pNetwork({
+    identity: newIdentity(),
+    host: '127.0.0.1',
+    port: 0,
+    quic: false,
+    maxConnections: 1000,
+    version: '0.0.0',
+    directory: { mode: 'server', bootstrap, clock: systemClock, random: randomFraction },
+    clock: systemClock,
+    log: createLogger({ level: 'silent' }),
+  });
+  await network.start();
+  return {
+    directory: network.directory!,
+    addresses: network.addresses.map((address) => `${address}/p2p/${network.peerId}`),
+    stop: () => network.stop(),
   };
 }
 
@@ -214,16 +285,24 @@ class FilterLog {
   }
 }
 
-function viewOf({ broker }: Messaging, { pool }: Peering, cluster: Cluster, filters: FilterLog): MessagingNodeView {
+function viewOf(
+  messaging: Messaging,
+  { pool, cluster }: Peering,
+  filters: FilterLog | null,
+  meshing: Meshing | null,
+): MessagingNodeView {
+  const { broker } = messaging;
   return {
-    peers: () => cluster.members().filter(({ self, state }) => !self && state === 'up'),
-    interest: (nodeId) => filters.entries(nodeId),
-    filterCount: (nodeId) => cluster.interest.filters(nodeId),
+    ...(meshing !== null && { mesh: meshViewOf(messaging, meshing) }),
+    peers: () => (cluster?.members() ?? []).filter(({ self, state }) => !self && state === 'up'),
+    interest: (nodeId) => filters?.entries(nodeId) ?? [],
+    filterCount: (nodeId) => cluster?.interest.filters(nodeId) ?? 0,
     destinations: (realm, topic) => {
+      if (cluster === null) return [];
       const { nodes, shares } = cluster.interest.match(realm, topic);
       return [...nodes, ...shares.flatMap(({ holders }) => holders.map(({ nodeId }) => nodeId))];
     },
-    members: (group) => cluster.groups.members(group),
+    members: (group) => cluster?.groups.members(group) ?? [],
     retained: () => [...broker.realms.all()].flatMap(({ name }) => retainedIn(name, broker.context.retained)),
     links: () => pool.list(),
     queuedMessages: () => {
@@ -232,6 +311,17 @@ function viewOf({ broker }: Messaging, { pool }: Peering, cluster: Cluster, filt
         for (const { state } of sessions.values()) count += state.queuedMessages;
       }
       return count;
+    },
+  };
+}
+
+function meshViewOf(messaging: Messaging, { mesh, advertiser, links }: Meshing): MeshNodeView {
+  return {
+    advertised: () => advertiser.list().map(({ kind, realm, path, state }) => `${kind} ${realm} ${path} ${state}`),
+    lookup: (realm, topic) => mesh.lookup(realm, topic),
+    peers: () => links.peers(),
+    get pendingMessages() {
+      return messaging.beyond().messages;
     },
   };
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { Api, DEFAULT_HTTP_URL } from '../api.ts';
-import { type Io, write } from '../io.ts';
+import { type Io, printable, write } from '../io.ts';
 
 interface Node {
   nodeId: string;
@@ -8,6 +8,7 @@ interface Node {
   uptimeS: number;
   ready: boolean;
   unmet: string[];
+  warnings: { code: string; message: string }[];
   mqttPort: number | null;
   httpPort: number | null;
   peerPort: number | null;
@@ -46,5 +47,6 @@ function describe(node: Node): string {
     ['retained', stats.retainedMessages],
     ['queued', stats.queuedMessages],
   ];
-  return rows.map(([name, value]) => `${name.padEnd(14)}${value}\n`).join('');
+  const warnings = node.warnings.map(({ message }): [string, string] => ['warning', printable(message)]);
+  return [...rows, ...warnings].map(([name, value]) => `${name.padEnd(14)}${value}\n`).join('');
 }

@@ -14,7 +14,7 @@ export const LinkAnswer = Type.Object({
   purpose: Type.Union([Type.Literal('cluster'), Type.Literal('store'), Type.Literal('mesh')]),
   state: LinkStateName,
   direction: Type.Union([Type.Literal('outbound'), Type.Literal('inbound')]),
-  transport: Type.Union([Type.Literal('tcp'), Type.Literal('quic'), Type.Literal('memory')]),
+  transport: Type.Union([Type.Literal('tcp'), Type.Literal('quic'), Type.Literal('relay'), Type.Literal('memory')]),
   address: Type.String({ description: 'Multiaddr of the other end, as it is seen here' }),
   incarnation: Type.Integer({ description: 'Grows with every start of the peer' }),
   version: Type.Integer({ description: 'Of the wire format that both speak' }),

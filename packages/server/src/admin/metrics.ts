@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { ClusterMetrics } from './cluster-metrics.ts';
+import { MeshMetrics } from './mesh-metrics.ts';
 import type { AdminPorts, BrokerStats } from './ports.ts';
 import { StoreMetrics } from './store-metrics.ts';
 
@@ -80,7 +81,7 @@ export interface Metrics {
   stop(): void;
 }
 
-type MetricsPorts = Pick<AdminPorts, 'clusterStores'> &
+type MetricsPorts = Pick<AdminPorts, 'clusterStores' | 'mesh'> &
   Required<Pick<AdminPorts, 'stats' | 'readiness' | 'node' | 'stores' | 'peers' | 'cluster' | 'clock'>>;
 
 /** Reads the broker's numbers when somebody asks; counting itself knows nothing of Prometheus. */
@@ -112,12 +113,14 @@ export function createMetrics(ports: MetricsPorts): Metrics {
   });
   const stores = new StoreMetrics(registry, ports.stores, ports.clock);
   const cluster = new ClusterMetrics(registry, ports.peers, ports.cluster, ports.clusterStores ?? null);
+  const mesh = ports.mesh === undefined ? null : new MeshMetrics(registry, ports.mesh, ports.clock);
 
   return {
     contentType: registry.contentType,
     async text() {
       await stores.update();
       cluster.update();
+      mesh?.update();
       const snapshot = stats.snapshot();
       for (const { row, metric } of metrics) write(metric, row.read(snapshot));
       ready.set(readiness.unmet().length === 0 ? 1 : 0);

@@ -3,6 +3,8 @@ import type { Properties, Qos } from '@plexus/protocol';
 import type { FilterCount, MemberListing, RemoteRoute } from '../cluster/ports.ts';
 import type { StoreListing } from '../gateway/store-listing.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { AdvertisementListing } from '../mesh/ports.ts';
+import type { MeshHealth, MeshPending, MeshStatus, TopicSearch } from '../mesh/status.ts';
 import type { LinkInfo } from '../peer/link-ports.ts';
 import type { Stores } from '../store/store.ts';
 import type { BrokerStats, ClientInfo, NodeDescription, SessionInfo } from './schemas.ts';
@@ -111,6 +113,24 @@ export interface ClusterStoresView {
   readonly conflicts: number;
 }
 
+/** The mesh as this node sees it. */
+export interface MeshView {
+  health(): MeshHealth;
+  status(): MeshStatus;
+  /**
+   * Asks the directory, and whoever it names, as long as one question may take. This node is not advertised as a publisher for it.
+   * @param topic a valid one, that does not begin with `$`
+   * @throws {PlexusError} realm_not_in_mesh, quota_exceeded
+   */
+  lookup(realm: string, topic: string): Promise<TopicSearch>;
+  /** In the order in which they were added. @param after `next` of the page before, or 0 */
+  advertisements(
+    after: number,
+    limit: number,
+  ): { readonly items: readonly AdvertisementListing[]; readonly next: number | null };
+  pending(): MeshPending;
+}
+
 export interface Stats {
   snapshot(): BrokerStats;
 }
@@ -137,6 +157,8 @@ export interface AdminPorts {
   peers?: PeersView;
   /** Absent: `aloneOf`. */
   cluster?: ClusterView;
+  /** Absent: the node takes no part in it. */
+  mesh?: MeshView;
   /** Absent: there are the stores of this node and no others. */
   clusterStores?: ClusterStoresView;
   clock: Clock;

@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 
-export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+export const Nullable = <T extends TSchema>(schema: T, options: { description?: string } = {}) =>
+  Type.Union([schema, Type.Null()], options);
 
 /** How one connected client is shown. Times are ISO 8601 in UTC. */
 export const ClientInfo = Type.Object({
@@ -99,6 +100,21 @@ export const ErrorAnswer = Type.Object(
   { error: Type.Object({ code: Type.String(), message: Type.String() }, { additionalProperties: true }) },
   { description: 'An error; docs/errors.md lists the codes' },
 );
+
+export const WARNINGS = [
+  'mesh_directory_unreachable',
+  'realm_token_missing',
+  'realm_token_expires_soon',
+  'realm_revocations_stale',
+  'realm_revocations_stale_soon',
+] as const;
+/** What somebody should look at, though the node does its work. */
+export const Warning = Type.Object({
+  code: Type.Enum(WARNINGS),
+  realm: Nullable(Type.String(), { description: 'null: it is about none' }),
+  message: Type.String(),
+});
+export type Warning = Static<typeof Warning>;
 
 export const DEFAULT_LIMIT = 100;
 export const MAX_LIMIT = 1000;

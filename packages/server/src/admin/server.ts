@@ -8,17 +8,20 @@ import { asPlexusError } from './error-answer.ts';
 import { createHostRule } from './host-rule.ts';
 import { HttpServer, type HttpServerOptions, refuse } from './http-server.ts';
 import { LongAnswers } from './long-answers.ts';
+import { meshWarnings } from './mesh-warnings.ts';
 import { createMetrics } from './metrics.ts';
 import type { AdminPorts } from './ports.ts';
 import { PullConsumers } from './pull-consumers.ts';
 import { clientRoutes, sessionRoutes } from './routes/clients.ts';
 import { clusterRoutes } from './routes/cluster.ts';
 import { healthRoutes, metricsRoute } from './routes/health.ts';
+import { meshRoutes } from './routes/mesh.ts';
 import { nodeRoutes } from './routes/node.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { peerRoutes } from './routes/peers.ts';
 import { publishRoutes } from './routes/publish.ts';
 import { storeRoutes } from './routes/stores.ts';
+import type { Warning } from './schemas.ts';
 import { serveWebSockets, type WebSocketServing } from './upgrade.ts';
 import { validatorCompiler } from './validator.ts';
 
@@ -72,7 +75,9 @@ export async function createAdmin(ports: AdminPorts, config: AdminConfig, servin
   }).withTypeProvider<TypeBoxTypeProvider>();
   const peers = ports.peers ?? NO_PEERS;
   const cluster = ports.cluster ?? aloneOf(ports.node.describe());
+  const { mesh = null, clock } = ports;
   const metrics = createMetrics({ ...ports, peers, cluster });
+  const warnings = (): Warning[] => (mesh === null ? [] : meshWarnings(mesh.health(), clock.wallMs()));
 
   app.setValidatorCompiler(validatorCompiler);
   // A page elsewhere can send text/plain without asking first; we want JSON alone.
@@ -100,16 +105,17 @@ export async function createAdmin(ports: AdminPorts, config: AdminConfig, servin
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title: 'Plexus', version: ports.node.describe().version } },
   });
-  await app.register(healthRoutes(ports.readiness));
+  await app.register(healthRoutes(ports.readiness, warnings));
   await app.register(metricsRoute(metrics));
   await app.register(pageRoutes());
   const api = { prefix: '/api/v1' };
-  await app.register(nodeRoutes(ports), api);
+  await app.register(nodeRoutes({ ...ports, warnings }), api);
   await app.register(clientRoutes(ports.clients), api);
   await app.register(sessionRoutes(ports.sessions), api);
   await app.register(publishRoutes(ports.publisher, ports.clients, config), api);
   await app.register(peerRoutes(peers, cluster), api);
   await app.register(clusterRoutes(cluster, ports.localInterest, config), api);
+  await app.register(meshRoutes(mesh, ports.node.describe().nodeId, config), api);
   await app.register(storeRoutes({ ...ports, answers, pull }), api);
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   app.addHook('onClose', async () => metrics.stop());

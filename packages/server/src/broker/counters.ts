@@ -22,7 +22,13 @@ export type DropReason =
   /** The session ended with messages in its queue. */
   | 'session_ended'
   /** Another node does not keep up, and nobody waits for the answer. */
-  | 'peer_full';
+  | 'peer_full'
+  /** Too many messages wait until it is known who wants them beyond the cluster, or for a link to whom. */
+  | 'mesh_pending_full'
+  /** That was not known in time. */
+  | 'mesh_pending_timeout'
+  /** No node of a cluster that wants it can be reached. */
+  | 'mesh_unreachable';
 
 /**
  * What the broker counts, as plain numbers: adding to one costs nothing, and the metrics are made from them

@@ -55,6 +55,8 @@ export class Route {
   readonly stamp: number;
   /** Whatever the router wants to find again with the route: where else the topic goes. */
   elsewhere: unknown = null;
+  /** The same of where it goes beyond the cluster. */
+  beyond: unknown = null;
 
   constructor(targets: readonly Target[], groups: readonly ShareGroup[], keys: StampKeys, stamp: number) {
     this.targets = targets;

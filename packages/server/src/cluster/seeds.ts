@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { PeerTarget } from '../peer/channel.ts';
 import type { Resolver } from '../peer/resolver.ts';
+import { isAddress, parseSeed, resolveSeed, type Seed } from '../peer/seed.ts';
 import type { Kept } from './member.ts';
-import { isAddress, parseSeed, resolveSeed, type Seed } from './seed.ts';
 
 export interface SeedsSetup {
   /** Addresses to join at, as configured. */

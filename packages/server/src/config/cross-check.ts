@@ -29,13 +29,13 @@ const CLUSTER_ORDERS: readonly Order[] = [
 
 /** What no option can see alone. @returns the first fault, or null. */
 export function crossCheck(config: Config): Fault | null {
-  const orders = config.cluster === null ? ORDERS : [...ORDERS, ...CLUSTER_ORDERS];
+  const orders = config.cluster === null && !config.mesh ? ORDERS : [...ORDERS, ...CLUSTER_ORDERS];
   for (const { smaller, larger, equalAllowed } of orders) {
     const [low, high] = [config[smaller] as number, config[larger] as number];
     if (low < high || (equalAllowed && low === high)) continue;
     return { key: smaller, given: low, allowed: `${equalAllowed ? 'at most' : 'less than'} ${larger} (${high})` };
   }
-  return samePort(config) ?? tlsFault(config) ?? clusterFault(config) ?? tooManyStores(config);
+  return samePort(config) ?? tlsFault(config) ?? clusterFault(config) ?? meshFault(config) ?? tooManyStores(config);
 }
 
 const PORTS = ['mqttPort', 'mqttsPort', 'httpPort', 'peerPort'] as const;
@@ -62,14 +62,16 @@ function tlsFault(config: Config): Fault | null {
   return { key: idle, given: config[idle], allowed: 'only with mqttsPort or httpTls, which are off' };
 }
 
-function clusterFault({ cluster, clusterSecret, clusterSecretFile, join, mdns }: Config): Fault | null {
+function clusterFault({ cluster, clusterSecret, clusterSecretFile, join, mdns, mesh }: Config): Fault | null {
   if (cluster === null) {
     // Whoever gave one of these meant to be in a cluster.
     const only = 'only with cluster, which is not given';
     if (clusterSecretFile !== null) return { key: 'clusterSecretFile', given: clusterSecretFile, allowed: only };
     if (clusterSecret !== null) return { key: 'clusterSecret', given: 'something', allowed: only };
     if (join.length > 0) return { key: 'join', given: join, allowed: only };
-    return mdns ? { key: 'mdns', given: mdns, allowed: only } : null;
+    return mdns && !mesh
+      ? { key: 'mdns', given: mdns, allowed: 'only with cluster or mesh, which are not given' }
+      : null;
   }
   if (clusterSecretFile === null && clusterSecret === null) {
     const allowed = 'a file with the secret (`plexus cluster secret` makes one), or PLEXUS_CLUSTER_SECRET';
@@ -77,6 +79,17 @@ function clusterFault({ cluster, clusterSecret, clusterSecretFile, join, mdns }:
   }
   if (clusterSecretFile === null || clusterSecret === null) return null;
   return { key: 'clusterSecretFile', given: clusterSecretFile, allowed: 'not together with PLEXUS_CLUSTER_SECRET' };
+}
+
+function meshFault({ mesh, meshJoin, relay, upnp, reachable, realms }: Config): Fault | null {
+  if (mesh) return null;
+  const only = 'only with mesh, which is not given';
+  if (meshJoin.length > 0) return { key: 'meshJoin', given: meshJoin, allowed: only };
+  if (relay) return { key: 'relay', given: relay, allowed: only };
+  if (upnp) return { key: 'upnp', given: upnp, allowed: only };
+  if (reachable !== 'auto') return { key: 'reachable', given: reachable, allowed: only };
+  const federated = realms.findIndex((realm) => realm.federated);
+  return federated === -1 ? null : { key: `realms[${federated}].federated`, given: true, allowed: only };
 }
 
 function tooManyStores({ stores, maxStores }: Config): Fault | null {

@@ -20,7 +20,7 @@ export interface Option<T> {
   readonly help: string;
 }
 
-export type OptionKind = 'string' | 'int' | 'bool' | 'list' | 'enum' | 'users' | 'stores';
+export type OptionKind = 'string' | 'int' | 'bool' | 'list' | 'enum' | 'users' | 'stores' | 'realms';
 
 type Rest<T> = Omit<Option<T>, 'kind' | 'values'>;
 

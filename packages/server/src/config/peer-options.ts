@@ -16,7 +16,7 @@ function faultIn(addresses: readonly string[]): string | null {
   return null;
 }
 
-const faultInSeeds = (seeds: readonly string[]): string | null =>
+export const faultInSeeds = (seeds: readonly string[]): string | null =>
   faultIn(seeds.filter((seed) => !HOST_NAME.test(seed)));
 
 /** Options about other nodes: part of the one table in `table.ts`. */
@@ -57,9 +57,9 @@ export const PEER_OPTIONS = {
     help: 'Members of the cluster to begin with: host:port, a name in DNS, or multiaddr. One that answers is enough.',
   }),
   mdns: bool({
-    default: (others) => others.cluster !== null && !isLoopback(others.host as string),
-    defaultText: 'true in a cluster unless host is loopback',
-    help: 'Whether members are looked for, and this node is shown, on the local network by multicast DNS.',
+    default: (others) => (others.cluster !== null || others.mesh === true) && !isLoopback(others.host as string),
+    defaultText: 'true in a cluster or the mesh unless host is loopback',
+    help: 'Whether other nodes are looked for, and this node is shown, on the local network by multicast DNS.',
   }),
   sharedLocalFirst: bool({
     default: false,

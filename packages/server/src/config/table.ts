@@ -1,6 +1,7 @@
 import { isLoopback } from '../lib/host.ts';
 import { LOG_LEVELS } from '../lib/log.ts';
 import { BYTES, COUNT, GiB, KiB, MiB, MS, notEmpty, PORT } from './bounds.ts';
+import { MESH_OPTIONS } from './mesh-options.ts';
 import { bool, int, list, type Option, oneOf, string } from './option.ts';
 import { PEER_OPTIONS } from './peer-options.ts';
 import { DEFAULT_STORES, STORE_THREADS, type StoreConfig } from './stores.ts';
@@ -74,6 +75,7 @@ export const OPTIONS = {
   logLevel: oneOf(LOG_LEVELS, { default: 'info', help: 'Least severe level that is logged.' }),
 
   ...PEER_OPTIONS,
+  ...MESH_OPTIONS,
 
   connectTimeoutMs: int({
     default: 5000,

@@ -1,4 +1,5 @@
-import type { Option } from './option.ts';
+import type { Option, OptionKind } from './option.ts';
+import { parseRealms } from './realms.ts';
 import { parseStores } from './stores.ts';
 import { parseUsers } from './users.ts';
 
@@ -11,6 +12,13 @@ export interface Fault {
 export type Parsed = { value: unknown } | { fault: Fault };
 
 const MAX_SHOWN = 100;
+
+/** Kinds that are lists of tables. */
+const TABLES: Partial<Record<OptionKind, (raw: unknown) => object | Fault>> = {
+  users: parseUsers,
+  stores: parseStores,
+  realms: parseRealms,
+};
 
 /** A given value as an error shows it: quoted, on one line, not endless. */
 export function describe(given: unknown): string {
@@ -36,13 +44,16 @@ export function allowed(option: Option<unknown>): string {
       return 'a list of {name, passwordHash, realm}';
     case 'stores':
       return 'a list of {name, realm, mode, readers, timeoutMs, queueBytes}';
+    case 'realms':
+      return 'a list of {name, federated, authorityKey, tokenFile, revocationsFile}';
   }
 }
 
 /** A value as YAML gives it, typed. */
 export function parseValue(key: string, option: Option<unknown>, raw: unknown): Parsed {
-  if (option.kind === 'users' || option.kind === 'stores') {
-    const parsed = option.kind === 'users' ? parseUsers(raw) : parseStores(raw);
+  const parse = TABLES[option.kind];
+  if (parse !== undefined) {
+    const parsed = parse(raw);
     return 'allowed' in parsed ? { fault: parsed } : { value: parsed };
   }
   if (!hasKind(option, raw)) return { fault: { key, given: raw, allowed: allowed(option) } };
@@ -65,6 +76,7 @@ function hasKind(option: Option<unknown>, raw: unknown): boolean {
       return typeof raw === 'string' && option.values!.includes(raw);
     case 'users':
     case 'stores':
+    case 'realms':
       return false;
   }
 }

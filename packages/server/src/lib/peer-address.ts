@@ -12,6 +12,9 @@ const PEER_ID = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/;
 
 /** Components of a multiaddr that say which machine is meant. */
 const HOSTS = new Set(['ip4', 'ip6', 'dns', 'dns4', 'dns6']);
+/** The names of those behind it: a transport, the way over another node, and who is meant. */
+const SHAPE = /^(tcp|udp\/quic-v1)(\/p2p\/p2p-circuit)?(\/p2p)?$/;
+const CIRCUIT = 'p2p-circuit';
 
 type Parsed = { readonly components: readonly Component[] } | { readonly problem: string };
 
@@ -41,12 +44,13 @@ function parse(text: string): Parsed {
   const parsed = fromMultiaddr(text, 'not a multiaddr: /ip4/192.0.2.1/tcp/9443 is one');
   if ('problem' in parsed) return parsed;
   const names = parsed.components.map(({ name }) => name);
-  const shape = (names.at(-1) === 'p2p' ? names.slice(0, -1) : names).slice(1).join('/');
   if (!HOSTS.has(names[0]!)) return { problem: 'does not begin with /ip4, /ip6, /dns, /dns4 or /dns6' };
-  if (shape !== 'tcp' && shape !== 'udp/quic-v1') {
-    return { problem: 'after the host only /tcp/PORT or /udp/PORT/quic-v1 is understood, and /p2p/PEER at the end' };
+  if (!SHAPE.test(names.slice(1).join('/'))) {
+    const allowed =
+      '/tcp/PORT or /udp/PORT/quic-v1 is understood, /p2p/RELAY/p2p-circuit behind it, and /p2p/PEER at the end';
+    return { problem: `after the host only ${allowed}` };
   }
-  if (names.at(-1) === 'p2p' && !PEER_ID.test(parsed.components.at(-1)!.value!)) {
+  if (parsed.components.some(({ name, value }) => name === 'p2p' && !PEER_ID.test(value!))) {
     return { problem: 'what is after /p2p is not the id of a node' };
   }
   return parsed;
@@ -70,8 +74,9 @@ export function toMultiaddr(text: string): string {
 
 /** A multiaddr that somebody gave us, taken apart; null: not one of ours. */
 export interface PeerAddress {
-  readonly transport: 'tcp' | 'quic';
-  /** Without the peer id. */
+  /** `relay`: over another node, whose transport, host and port the address begins with. */
+  readonly transport: 'tcp' | 'quic' | 'relay';
+  /** Without the peer id; with that of the relay. */
   readonly multiaddr: string;
   /** The one that the address names; null: none. */
   readonly peerId: string | null;
@@ -85,8 +90,9 @@ export function parsePeerAddress(text: string): PeerAddress | null {
   const last = parsed.components.at(-1)!;
   const peerId = last.name === 'p2p' ? (last.value ?? null) : null;
   const components = peerId === null ? parsed.components : parsed.components.slice(0, -1);
+  const isDirect = components.every(({ name }) => name !== CIRCUIT);
   return {
-    transport: components[1]!.name === 'tcp' ? 'tcp' : 'quic',
+    transport: !isDirect ? 'relay' : components[1]!.name === 'tcp' ? 'tcp' : 'quic',
     multiaddr: multiaddr([...components]).toString(),
     peerId,
     host: components[0]!.value!,
@@ -94,10 +100,10 @@ export function parsePeerAddress(text: string): PeerAddress | null {
   };
 }
 
-/** `192.0.2.1:9443`, `[2001:db8::1]:9443`: for people, and to compare. What is no address of a peer stays as it is. */
+/** `192.0.2.1:9443`, `[2001:db8::1]:9443`: for people, and to compare. What is no address of a peer, or of one behind a relay, stays as it is. */
 export function endpointOf(text: string): string {
   const address = parsePeerAddress(text);
-  if (address === null) return text;
+  if (address === null || address.transport === 'relay') return text;
   const { host, port } = address;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

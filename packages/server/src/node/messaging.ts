@@ -12,21 +12,27 @@ import type { Clock, Timer } from '../lib/clock.ts';
 import type { LifecyclePart } from '../lib/lifecycle.ts';
 import { type Logger, rateLimited } from '../lib/log.ts';
 import type { Turn } from '../lib/turn.ts';
+import type { MeshFrames } from '../mesh/link-ports.ts';
+import type { Mesh } from '../mesh/mesh.ts';
 import { FrameType } from '../peer/frame-types.ts';
 import { OriginWindow } from '../peer/origin-window.ts';
+import { Beyond, type BeyondOptions } from '../router/beyond.ts';
 import { ClientClaims } from '../router/client-claims.ts';
 import { Elsewhere } from '../router/elsewhere.ts';
+import { FromMesh } from '../router/from-mesh.ts';
 import { FromPeers } from '../router/from-peers.ts';
 import { RetainedReplica } from '../router/retained-replica.ts';
 import { RetainedSync } from '../router/retained-sync.ts';
 import { Router } from '../router/router.ts';
+import { Sequence } from '../router/sequence.ts';
 import { StoreInterest } from '../router/store-interest.ts';
+import type { TopicQueueListing } from '../router/topic-queues.ts';
 import type { Stores } from '../store/store.ts';
 
 /** How often a drain looks whether the last connection is gone. */
 const DRAIN_POLL_MS = 20;
 
-export interface MessagingOptions extends BrokerOptions {
+export interface MessagingOptions extends BrokerOptions, BeyondOptions {
   readonly sharedLocalFirst: boolean;
   readonly retainedTombstoneS: number;
   readonly maxRetainedTombstones: number;
@@ -41,6 +47,8 @@ export interface MessagingParts {
   readonly log: Logger;
   /** null: the node is in no cluster */
   readonly cluster: Cluster | null;
+  /** Default: it takes no part in the mesh. */
+  readonly mesh?: Mesh | null;
   readonly stores: Stores;
 }
 
@@ -52,21 +60,24 @@ export class Messaging implements LifecyclePart {
   readonly #parts: MessagingParts;
   readonly #claims: ClientClaims | null = null;
   readonly #sync: RetainedSync | null = null;
+  readonly #beyond: Beyond | null;
+  readonly #fromMesh: FromMesh | null = null;
   #sweep: Timer | null = null;
 
   constructor(parts: MessagingParts) {
-    const { options, clock, turn, authenticator, stores, log, cluster } = parts;
+    const { options, clock, turn, authenticator, stores, log, cluster, mesh = null } = parts;
     this.#parts = parts;
     const queuedBytes = { total: 0 };
     const retained = new MemoryRetainedStore(options);
     const local = new LocalDelivery(options, queuedBytes);
     const wallMs = (): number => clock.wallMs();
+    const sequence = new Sequence();
     const stamps = cluster === null ? null : new HybridClock(clock, cluster.nodeId);
     const joined =
       cluster === null || stamps === null
         ? null
         : {
-            elsewhere: new Elsewhere(cluster, options, this.counters, wallMs),
+            elsewhere: new Elsewhere(cluster, options, this.counters, sequence, wallMs),
             retained: new RetainedReplica({
               store: retained,
               stamps,
@@ -76,7 +87,8 @@ export class Messaging implements LifecyclePart {
               onFull: () => this.counters.drop('retained_full', 1),
             }),
           };
-    this.router = new Router(local, retained, this.counters, joined);
+    this.#beyond = mesh && new Beyond({ mesh, options, counters: this.counters, sequence, clock, turn });
+    this.router = new Router(local, retained, this.counters, joined, this.#beyond);
     this.#claims =
       cluster === null || stamps === null
         ? null
@@ -92,7 +104,7 @@ export class Messaging implements LifecyclePart {
         stores,
         counters: this.counters,
         queuedBytes,
-        ...(cluster !== null && { interest: interestSink(cluster.ownInterest) }),
+        ...((cluster !== null || mesh !== null) && { interest: interestSink(cluster?.ownInterest ?? null, mesh) }),
         ...(this.#claims !== null && { directory: this.#claims }),
         newClientId: () => parts.newClientId(),
         log,
@@ -100,8 +112,15 @@ export class Messaging implements LifecyclePart {
       },
       this.router,
     );
-    if (cluster === null || joined === null) return;
     const { realms, flow, clients } = this.broker;
+    const origins = new OriginWindow();
+    if (mesh !== null) {
+      const { counters } = this;
+      const elsewhere = joined?.elsewhere ?? null;
+      this.#fromMesh = new FromMesh({ mesh, realms, local, flow, elsewhere, origins, counters, clock });
+      mesh.takeFrames(meshFrames(this.#fromMesh, this.#beyond!));
+    }
+    if (cluster === null || joined === null) return;
     this.#claims?.start(clients);
     retained.onExpired = (realm, topic) => joined.retained.expired(realm, topic);
     cluster.watchInterest(new StoreInterest(realms));
@@ -120,7 +139,7 @@ export class Messaging implements LifecyclePart {
       local,
       flow,
       retained: joined.retained,
-      origins: new OriginWindow(),
+      origins,
       counters,
       clock,
     });
@@ -142,6 +161,22 @@ export class Messaging implements LifecyclePart {
     });
   }
 
+  /** What waits for nodes beyond the cluster, and what came from them twice. */
+  beyond(): {
+    readonly topics: number;
+    readonly messages: number;
+    readonly bytes: number;
+    readonly duplicates: number;
+  } {
+    const { topics, messages, bytes } = this.#beyond?.pending ?? { topics: 0, messages: 0, bytes: 0 };
+    return { topics, messages, bytes, duplicates: this.#fromMesh?.duplicates ?? 0 };
+  }
+
+  /** Topics with messages that wait until it is known who wants them beyond the cluster. */
+  waiting(): readonly TopicQueueListing[] {
+    return this.#beyond?.waiting() ?? [];
+  }
+
   start(): void {
     this.#sweep = this.#parts.clock.setInterval(() => this.broker.sweep(), SWEEP_MS);
     this.#sync?.start();
@@ -158,17 +193,33 @@ export class Messaging implements LifecyclePart {
   stop(): void {
     this.#sweep?.cancel();
     this.#sync?.stop();
+    this.#beyond?.stop();
     this.#claims?.stop();
     this.broker.stop();
     this.broker.context.limitedLog.stop();
   }
 }
 
+function meshFrames(fromMesh: FromMesh, beyond: Beyond): MeshFrames {
+  return {
+    onUp: (link) => fromMesh.onUp(link),
+    onData: (...frame) => fromMesh.onData(...frame),
+    onLost: (link) => beyond.onLost(link),
+    onResumed: (link) => beyond.onResumed(link),
+    onClosed: (link, _reason, unanswered) => {
+      fromMesh.onClosed(link);
+      beyond.onClosed(link, unanswered);
+    },
+  };
+}
+
 /** Each node has a `$SYS` of its own: nobody else needs to know who reads it. */
-function interestSink(own: OwnInterest): InterestSink {
+function interestSink(own: OwnInterest | null, mesh: Mesh | null): InterestSink {
   return {
     changed: (realm, filter, online, away) => {
-      if (!filter.startsWith('$SYS/')) own.set(realm, filter, { online, away });
+      if (filter.startsWith('$SYS/')) return;
+      own?.set(realm, filter, { online, away });
+      mesh?.setInterest(realm, filter, online + away > 0);
     },
   };
 }

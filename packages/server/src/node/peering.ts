@@ -5,13 +5,16 @@ import type { Config } from '../config.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Lifecycle } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/log.ts';
+import { randomFraction } from '../lib/random.ts';
 import type { Turn } from '../lib/turn.ts';
 import { toMultiaddr } from '../peer/addresses.ts';
 import type { PeerNetwork } from '../peer/channel.ts';
 import type { Identity } from '../peer/identity.ts';
-import { Libp2pNetwork } from '../peer/libp2p-network.ts';
+import { Libp2pNetwork, type Libp2pNetworkOptions } from '../peer/libp2p-network.ts';
 import { LinkPool } from '../peer/link-pool.ts';
 import { LINK_POOL_DEFAULTS, type LinkPoolOptions } from '../peer/link-pool-options.ts';
+import { NAT_DEFAULTS } from '../peer/nat.ts';
+import { RECORD_LIMITS } from '../peer/record-store.ts';
 import { type Resolver, systemResolver } from '../peer/resolver.ts';
 
 /** Room in a frame for what goes around the largest packet. */
@@ -121,7 +124,27 @@ export function makeNetwork(config: Config, identity: Identity, log: Logger): Li
     version: packageJson.version,
     clock: systemClock,
     log,
+    ...(config.mesh && meshNetworking(config)),
   });
+}
+
+function meshNetworking(config: Config): Pick<Libp2pNetworkOptions, 'directory' | 'nat' | 'announce'> {
+  const { reachable, meshJoin, advertisementTtlS, relay, relayDataBytes, relayDurationS, maxRelayed, upnp } = config;
+  const mode = ({ auto: 'auto', yes: 'server', no: 'client' } as const)[reachable];
+  const limits = { ...RECORD_LIMITS, validityMs: advertisementTtlS * 1000 };
+  return {
+    directory: { mode, bootstrap: meshJoin, clock: systemClock, random: randomFraction, limits },
+    nat: {
+      ...NAT_DEFAULTS,
+      relay,
+      relayDataBytes,
+      relayDurationMs: relayDurationS * 1000,
+      maxReservations: maxRelayed,
+      upnp,
+      isReachable: reachable,
+    },
+    ...(config.publicAddresses.length > 0 && { announce: config.publicAddresses.map(toMultiaddr) }),
+  };
 }
 
 /** @param onPort hears of the real port */

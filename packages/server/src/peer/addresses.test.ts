@@ -3,6 +3,7 @@ import { endpointOf, parsePeerAddress, peerAddressProblem, toMultiaddr } from '.
 import { newIdentity } from './identity.ts';
 
 const { peerId } = newIdentity();
+const relay = `/ip4/192.0.2.1/tcp/9443/p2p/${newIdentity().peerId}`;
 
 describe('the address of a peer', () => {
   it.each([
@@ -13,6 +14,8 @@ describe('the address of a peer', () => {
     ['/ip4/192.0.2.1/tcp/9443', '/ip4/192.0.2.1/tcp/9443'],
     ['/dns4/example.org/udp/9443/quic-v1', '/dns4/example.org/udp/9443/quic-v1'],
     [`/ip6/::1/tcp/9443/p2p/${peerId}`, `/ip6/::1/tcp/9443/p2p/${peerId}`],
+    [`${relay}/p2p-circuit`, `${relay}/p2p-circuit`],
+    [`${relay}/p2p-circuit/p2p/${peerId}`, `${relay}/p2p-circuit/p2p/${peerId}`],
   ])('is understood: %s', (text, expected) => {
     expect(peerAddressProblem(text)).toBeNull();
     expect(toMultiaddr(text)).toBe(expected);
@@ -34,7 +37,9 @@ describe('the address of a peer', () => {
     ['/unix/tmp', 'does not begin with'],
     ['/ip4/192.0.2.1/udp/9443', 'after the host only'],
     ['/ip4/192.0.2.1/tcp/9443/ws', 'after the host only'],
-    [`/ip4/192.0.2.1/tcp/9443/p2p/${peerId}/p2p-circuit`, 'after the host only'],
+    ['/ip4/192.0.2.1/tcp/9443/p2p-circuit', 'after the host only'],
+    [`${relay}/p2p-circuit/p2p/${peerId}/p2p-circuit`, 'after the host only'],
+    [`/ip4/192.0.2.1/tcp/9443/p2p/nonsense/p2p-circuit/p2p/${peerId}`, 'not the id of a node'],
     ['/ip4/192.0.2.1/tcp/9443/p2p/nonsense', 'not the id of a node'],
   ])('is refused with what is wrong: %s', (text, problem) => {
     expect(peerAddressProblem(text)).toContain(problem);
@@ -50,12 +55,21 @@ describe('the address of a peer', () => {
       host: '::1',
       port: 9443,
     });
+    expect(parsePeerAddress(`${relay}/p2p-circuit/p2p/${peerId}`)).toEqual({
+      transport: 'relay',
+      multiaddr: `${relay}/p2p-circuit`,
+      peerId,
+      host: '192.0.2.1',
+      port: 9443,
+    });
+    expect(parsePeerAddress(`${relay}/p2p-circuit`)).toMatchObject({ transport: 'relay', peerId: null });
     expect(parsePeerAddress('example.org:9443')).toMatchObject({ transport: 'tcp', peerId: null, host: 'example.org' });
   });
 
   it('has an endpoint for people', () => {
     expect(endpointOf('/ip4/192.0.2.1/tcp/9443')).toBe('192.0.2.1:9443');
     expect(endpointOf('/ip6/2001:db8::1/udp/9443/quic-v1')).toBe('[2001:db8::1]:9443');
+    expect(endpointOf(`${relay}/p2p-circuit`)).toBe(`${relay}/p2p-circuit`);
     expect(endpointOf('/memory/7')).toBe('/memory/7');
   });
 });

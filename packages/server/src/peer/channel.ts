@@ -1,3 +1,6 @@
+/** `relay`: over another node, whatever carries it there. */
+export type ChannelTransport = 'tcp' | 'quic' | 'relay' | 'memory';
+
 /**
  * An ordered, reliable stream of bytes to one peer whose identity is proven, whatever carries it: libp2p in a node, a virtual
  * network in the simulation. Every implementation passes `network.conformance.ts`.
@@ -6,7 +9,7 @@ export interface PeerChannel {
   /** Of the other end, proven. */
   readonly peerId: string;
   readonly direction: 'outbound' | 'inbound';
-  readonly transport: 'tcp' | 'quic' | 'memory';
+  readonly transport: ChannelTransport;
   /** Multiaddr of the other end, as it is seen here; without the peer id. */
   readonly remoteAddress: string;
   /**
@@ -14,6 +17,8 @@ export interface PeerChannel {
    * @returns false: there is no more room; the bytes are taken all the same, and `onDrain` tells when to go on
    */
   write(bytes: Uint8Array): boolean;
+  /** A limit of the relay that carries it is near: it will break. Absent: there is none. */
+  readonly isEnding?: boolean;
   /** Written and not yet on its way. */
   readonly waitingBytes: number;
   /**

@@ -8,6 +8,7 @@ class FakeConnection {
   readonly remotePeer: { toString(): string };
   status = 'open';
   streams: { protocol: string }[] = [];
+  limits: object | undefined = undefined;
 
   constructor(peerId: string) {
     this.remotePeer = { toString: () => peerId };
@@ -20,9 +21,9 @@ class FakeConnection {
 
 const MANY_MS = 60_000;
 
-const scene = () => {
+const scene = (isWanted?: (peerId: string) => boolean, isPlace?: (peerId: string) => boolean) => {
   const clock = new FakeClock();
-  const table = new ConnectionTable(clock);
+  const table = new ConnectionTable(clock, isWanted, isPlace);
   const open = (peerId: string) => {
     const fake = new FakeConnection(peerId);
     const connection = fake as unknown as Connection;
@@ -81,6 +82,25 @@ describe('the connections under the channels', () => {
     expect(fake.status).toBe('closed');
   });
 
+  it('stay idle to peers that will be asked again, but not to all of them', () => {
+    const wanted = new Set(Array.from({ length: 300 }, (_, i) => `peer-${i}`));
+    const { clock, table, open } = scene((peerId) => wanted.has(peerId));
+    const all = [...wanted, 'another'].map((peerId) => open(peerId));
+    const openNow = () => all.filter(({ fake }) => fake.status === 'open').length;
+    clock.advance(MANY_MS);
+    expect(openNow()).toBe(128);
+    expect(all.at(-1)!.fake.status).toBe('closed');
+    // Its place is for the next one.
+    all[0]!.fake.status = 'closed';
+    table.closed(all[0]!.connection);
+    all.push(open('peer-299'));
+    clock.advance(MANY_MS);
+    expect(openNow()).toBe(128);
+    wanted.clear();
+    clock.advance(MANY_MS);
+    expect(openNow()).toBe(0);
+  });
+
   it('are forgotten when they are gone, with their timers', () => {
     const { clock, table, open } = scene();
     const [one, two] = [open('a'), open('b')];
@@ -90,5 +110,30 @@ describe('the connections under the channels', () => {
     expect(table.usable('b')).toBeNull();
     table.stop();
     expect(clock.pending).toBe(0);
+  });
+
+  it('are not used again when they go over a relay: the next one may be direct, or another relay', () => {
+    const { table, open } = scene();
+    open('a').fake.limits = {};
+    expect(table.usable('a')).toBeNull();
+    const { connection } = open('a');
+    expect(table.usable('a')).toBe(connection);
+  });
+
+  it('stay while one end has a place with the other as its relay, as many as there are', async () => {
+    const places = new Set(Array.from({ length: 300 }, (_, i) => `${i}`));
+    const { clock, open } = scene(
+      () => false,
+      (peerId) => places.has(peerId),
+    );
+    const all = [...places].map((peerId) => open(peerId));
+    const relayed = open('0');
+    relayed.fake.limits = {};
+    clock.advance(MANY_MS);
+    expect(all.every(({ fake }) => fake.status === 'open')).toBe(true);
+    expect(relayed.fake.status).toBe('closed');
+    places.clear();
+    clock.advance(MANY_MS);
+    expect(all.every(({ fake }) => fake.status === 'closed')).toBe(true);
   });
 });

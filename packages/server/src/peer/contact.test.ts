@@ -139,4 +139,30 @@ describe('a contact', () => {
     expect(take()).toEqual(['dial /x', 'destroy', 'ended']);
     expect(outcomes).toEqual([{ failure: { code: 'peer_identity', reason: null } }]);
   });
+
+  it('dials again when the relayed channel of its introduction ends: there may be a direct way meanwhile', () => {
+    const { clock, contact, dials, introductions, outcomes, waiter, channel, take } = scene('a');
+    contact.add(waiter(), []);
+    for (let i = 0; i < 2; i++) {
+      dials[i]!.done({ ...channel(), transport: 'relay' });
+      introductions[i]!({ ...REFUSED, refused: 'channel_lost' });
+      expect(take()).toEqual(['dial /x', 'introduce']);
+      clock.advance(200);
+    }
+    dials[2]!.done({ ...channel(), transport: 'tcp' });
+    introductions[2]!({ ...REFUSED, refused: 'channel_lost' });
+    expect(take()).toEqual(['dial /x', 'introduce', 'ended']);
+    expect(outcomes).toEqual([{ failure: { code: 'peer_not_admitted', reason: 'channel_lost' } }]);
+  });
+
+  it('with a relayed channel that ends again and again is over in the end', () => {
+    const { clock, contact, dials, introductions, outcomes, waiter, channel } = scene('a');
+    contact.add(waiter(), []);
+    for (let i = 0; outcomes.length === 0; i++) {
+      dials[i]!.done({ ...channel(), transport: 'relay' });
+      introductions[i]!({ ...REFUSED, refused: 'channel_lost' });
+      clock.advance(200);
+    }
+    expect(dials.length).toBeGreaterThan(10);
+  });
 });

@@ -185,11 +185,18 @@ export class Contact {
       // Given up meanwhile: whoever did that has seen to the rest.
       if (this.#outbound !== introduction) return;
       this.#outbound = null;
-      if ('refused' in result) this.#fail({ code: 'peer_not_admitted', reason: result.refused });
+      if ('refused' in result) this.#refused(result.refused, channel);
       else if (!this.#ports.introduced(result.introduced))
         this.#fail({ code: 'peer_not_admitted', reason: 'forgotten' });
     });
     this.#outbound = introduction;
+  }
+
+  /** A relayed channel may also end because the two nodes have found a direct way meanwhile. */
+  #refused(reason: LinkCloseReason, { transport }: PeerChannel): void {
+    const isMoved = reason === 'channel_lost' && transport === 'relay' && this.#inbound === null;
+    if (isMoved && this.#waiters.size > 0 && this.#isPatient()) this.#startLater();
+    else this.#fail({ code: 'peer_not_admitted', reason });
   }
 
   #fail(failure: ContactFailure): void {

@@ -84,6 +84,13 @@ export class Contacts {
     if (outcome !== null) waiter.done(outcome);
   }
 
+  /** Opens another channel to a peer with which there is a link, unless something is under way. @param addresses null: those that are known */
+  renew(purpose: LinkPurpose, peerId: string, addresses: readonly string[] | null, waiter: Waiter): void {
+    const targets = addresses ?? this.#book.get(peerId);
+    if (targets.length === 0 || this.#byKey.has(linkKey(purpose, peerId)) || this.size >= this.#setup.maxDials) return;
+    this.#contact(purpose, peerId, targets).add(waiter, []);
+  }
+
   /** A peer has proven itself on a channel that it opened. @returns why it may not go on all the same */
   commit(purpose: LinkPurpose, peerId: string, attempt: InboundAttempt): LinkCloseReason | null {
     return this.#contactOf(purpose, peerId).commit(attempt);
@@ -131,7 +138,8 @@ export class Contacts {
       if (bounded && this.size >= this.#setup.maxDials) return failed('quota_exceeded');
       contact = this.#contact(purpose, peerId, known);
     }
-    contact.add(waiter, addresses);
+    // What is under way may be a try at some of its addresses only.
+    contact.add(waiter, this.#book.get(peerId));
     return null;
   }
 

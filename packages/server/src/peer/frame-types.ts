@@ -38,10 +38,22 @@ export const FrameType = {
   /** Says more about a request that is open: acknowledgements, demand, the end of it. */
   More: 35,
 
+  /** A token of a realm, of this end. */
+  MeshToken: 40,
+  /** The newest revocations of a realm. */
+  MeshRevocations: 41,
+  /** Asks for filters under keys; or says that they are no longer of interest. */
+  MeshAsk: 42,
+  /** Filters of this end under a key: all of them, or changes. */
+  MeshFilters: 43,
+
   /** One message. */
   Message: 64,
   /** Messages at QoS 0 on one topic, as MQTT packets. */
   Run: 65,
+  /** One message of another cluster, passed on once to a member of this one. */
+  Forwarded: 66,
+  ForwardedRun: 67,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

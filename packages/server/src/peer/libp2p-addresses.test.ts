@@ -10,7 +10,8 @@ it('tells others only of addresses that mean this node to them, TCP first', () =
     '/ip6/fe80::1/udp/9443/quic-v1',
     '/ip4/192.0.2.7/tcp/9443',
   ];
-  expect(advertised(all)).toEqual(['/ip4/192.0.2.7/tcp/9443', quic]);
+  const relayed = '/ip4/192.0.2.8/tcp/9443/p2p/12D3KooWQwTKLMFS8ZNEwnHcFCHnBgAqbCFdrGCTuDkoEYMSyYES/p2p-circuit';
+  expect(advertised([relayed, ...all])).toEqual(['/ip4/192.0.2.7/tcp/9443', quic, relayed]);
 });
 
 it('tells of loopback where there is nothing else', () => {

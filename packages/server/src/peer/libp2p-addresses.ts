@@ -1,6 +1,6 @@
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { isLoopback } from '../lib/host.ts';
-import { parsePeerAddress } from '../lib/peer-address.ts';
+import { type PeerAddress, parsePeerAddress } from '../lib/peer-address.ts';
 
 const P2P = 'p2p';
 
@@ -10,15 +10,17 @@ export function withoutPeerId(address: Multiaddr): string {
   return address.decapsulateCode(components.at(-1)!.code).toString();
 }
 
-export function transportOf(address: Multiaddr): 'tcp' | 'quic' {
-  return address.getComponents().some(({ name }) => name === 'udp') ? 'quic' : 'tcp';
+export function transportOf(address: Multiaddr): PeerAddress['transport'] {
+  const names = address.getComponents().map(({ name }) => name);
+  if (names.includes('p2p-circuit')) return 'relay';
+  return names.includes('udp') ? 'quic' : 'tcp';
 }
 
 /** `fe80::/10`: says nothing without the interface. */
 const LINK_LOCAL = /^fe[89ab][0-9a-f]:/i;
 
 /**
- * What a node tells others of where it listens: TCP first, and nothing that means another machine to them. Those on loopback are left
+ * What a node tells others of where it listens: TCP first, relays last, and nothing that means another machine to them. Those on loopback are left
  * out where there are others: whoever dialled them from elsewhere would reach itself.
  */
 export function advertised(addresses: readonly string[]): string[] {
@@ -28,7 +30,9 @@ export function advertised(addresses: readonly string[]): string[] {
   return (elsewhere.length > 0 ? elsewhere : usable).sort(tcpFirst).map(({ multiaddr }) => multiaddr);
 }
 
-/** The order among those of one transport stays. */
-export function tcpFirst(a: { transport: 'tcp' | 'quic' }, b: { transport: 'tcp' | 'quic' }): number {
-  return Number(a.transport === 'quic') - Number(b.transport === 'quic');
+const ORDER = { tcp: 0, quic: 1, relay: 2 };
+
+/** Relays last. The order among those of one transport stays. */
+export function tcpFirst(a: Pick<PeerAddress, 'transport'>, b: Pick<PeerAddress, 'transport'>): number {
+  return ORDER[a.transport] - ORDER[b.transport];
 }

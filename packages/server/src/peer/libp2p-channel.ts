@@ -1,7 +1,8 @@
 import type { Connection, Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
 import type { Clock, Timer } from '../lib/clock.ts';
-import type { PeerChannel, PeerChannelHandler } from './channel.ts';
+import type { ChannelTransport, PeerChannel, PeerChannelHandler } from './channel.ts';
 import { transportOf, withoutPeerId } from './libp2p-addresses.ts';
+import { RelayLimits } from './relay-limits.ts';
 
 /** Bytes that wait for the other end to give room, at which writers are told to stop. With less the two take turns to work. */
 const HIGH_WATER_BYTES = 512 * 1024;
@@ -14,10 +15,12 @@ const REMOTE_END_GRACE_MS = 5000;
 export class Libp2pChannel implements PeerChannel {
   readonly peerId: string;
   readonly direction: 'outbound' | 'inbound';
-  readonly transport: 'tcp' | 'quic';
+  readonly transport: ChannelTransport;
   readonly remoteAddress: string;
   readonly #stream: Stream;
-  readonly #clock: Pick<Clock, 'setTimeout'>;
+  readonly #clock: Pick<Clock, 'setTimeout' | 'now'>;
+  /** null: there are none. */
+  readonly #limits: RelayLimits | null;
   /** `broken`: it did not come to an end in peace. */
   readonly #onGone: (broken: boolean) => void;
   #handler: PeerChannelHandler | null = null;
@@ -37,10 +40,11 @@ export class Libp2pChannel implements PeerChannel {
     stream: Stream,
     connection: Connection,
     direction: 'outbound' | 'inbound',
-    clock: Pick<Clock, 'setTimeout'>,
+    clock: Pick<Clock, 'setTimeout' | 'now'>,
     onGone: (broken: boolean) => void,
   ) {
     this.#stream = stream;
+    this.#limits = connection.limits === undefined ? null : new RelayLimits(connection.limits, clock.now());
     this.#clock = clock;
     this.#onGone = onGone;
     this.peerId = connection.remotePeer.toString();
@@ -103,6 +107,10 @@ export class Libp2pChannel implements PeerChannel {
 
   destroy(): void {
     if (!this.#closed) this.#fail(null);
+  }
+
+  get isEnding(): boolean {
+    return this.#limits?.isNear(this.#clock.now()) ?? false;
   }
 
   get waitingBytes(): number {

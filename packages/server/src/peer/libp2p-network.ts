@@ -1,27 +1,25 @@
 import type { Connection, Libp2p, PeerInfo, Stream } from '@libp2p/interface';
-import { multiaddr } from '@multiformats/multiaddr';
 import { PlexusError } from '@plexus/protocol';
 import { createLibp2p } from 'libp2p';
 import type { Clock } from '../lib/clock.ts';
 import type { LifecyclePart } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/log.ts';
-import { type PeerAddress, parsePeerAddress } from '../lib/peer-address.ts';
 import type { PeerChannel, PeerNetwork, PeerTarget } from './channel.ts';
 import { ConnectionTable } from './connection-table.ts';
-import { brokeOff, type DialFailure, dialError, dialFailure } from './dial-error.ts';
+import { LINK_PROTOCOL } from './dial.ts';
+import { dialFailure } from './dial-error.ts';
 import type { Identity } from './identity.ts';
-import { advertised, tcpFirst, withoutPeerId } from './libp2p-addresses.ts';
+import { type DirectoryOptions, KadDirectory } from './kad-directory.ts';
+import { advertised, withoutPeerId } from './libp2p-addresses.ts';
 import { Libp2pChannel } from './libp2p-channel.ts';
+import { Libp2pDialler } from './libp2p-dialler.ts';
 import { type HostLimits, libp2pOptions, MAX_STREAMS_PER_PROTOCOL } from './libp2p-options.ts';
 import { type ListenAddress, listenAddress, multiaddrsOf } from './listen-address.ts';
+import { Nat, type NatOptions } from './nat.ts';
 import { quicTransport } from './quic.ts';
 
-/** For one address, while there are others to try. */
-const ADDRESS_TIMEOUT_MS = 2000;
 /** For a stream on a connection that is there already; it may be dead and not know it. */
 const REUSE_TIMEOUT_MS = 1000;
-/** After a handshake was broken off: a process that is killed accepts for a moment more, and then nobody does. */
-const BROKEN_OFF_PAUSE_MS = 20;
 /** A port picked for TCP may be taken for UDP, or by another process before we have it. */
 const PORT_ATTEMPTS = 5;
 
@@ -34,7 +32,13 @@ export interface Libp2pNetworkOptions extends HostLimits {
   readonly quic: boolean;
   /** Announces the node on the local network, and hears of others. */
   readonly mdns?: boolean;
-  readonly clock: Pick<Clock, 'setTimeout'>;
+  /** Takes part in the directory of the mesh. */
+  readonly directory?: DirectoryOptions;
+  /** Multiaddrs to tell others instead of those on which it listens. */
+  readonly announce?: readonly string[];
+  /** What it does about routers that let nobody in. Default: nothing. */
+  readonly nat?: NatOptions;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -42,8 +46,13 @@ type Taker = (channel: PeerChannel) => void;
 
 /** Peers over libp2p: TCP with Noise and Yamux, and QUIC. A channel is one stream; streams of the same two nodes share a connection. */
 export class Libp2pNetwork implements PeerNetwork, LifecyclePart {
+  /** null: it takes no part in it. */
+  readonly directory: KadDirectory | null;
+  /** null: it neither relays nor is reached over relays. */
+  readonly nat: Nat | null;
   readonly #options: Libp2pNetworkOptions;
   readonly #connections: ConnectionTable;
+  readonly #dialler: Libp2pDialler;
   readonly #takers = new Map<string, Taker>();
   readonly #onDiscovered = new Set<(target: PeerTarget) => void>();
   #node: Libp2p | null = null;
@@ -52,7 +61,17 @@ export class Libp2pNetwork implements PeerNetwork, LifecyclePart {
   constructor(options: Libp2pNetworkOptions) {
     this.#options = options;
     this.#port = options.port;
-    this.#connections = new ConnectionTable(options.clock);
+    const { directory } = options;
+    this.directory = directory === undefined ? null : new KadDirectory(options.identity.peerId, directory);
+    const { clock, log, nat, quic, identity } = options;
+    this.nat = nat === undefined ? null : new Nat({ options: nat, clock, log });
+    if (directory?.mode === 'auto') this.nat?.onReachable((isReachable) => this.#setMode(isReachable));
+    this.#connections = new ConnectionTable(
+      clock,
+      (peerId) => this.directory?.isContact(peerId) ?? false,
+      (peerId) => this.nat?.isPlace(peerId) ?? false,
+    );
+    this.#dialler = new Libp2pDialler({ peerId: identity.peerId, quic, clock, connections: this.#connections });
   }
 
   get peerId(): string {
@@ -65,7 +84,8 @@ export class Libp2pNetwork implements PeerNetwork, LifecyclePart {
   }
 
   get addresses(): readonly string[] {
-    return advertised((this.#node?.getMultiaddrs() ?? []).map(withoutPeerId));
+    const own = (this.#node?.getMultiaddrs() ?? []).map(withoutPeerId);
+    return advertised([...new Set([...own, ...(this.nat?.addresses ?? [])])]);
   }
 
   /** @throws {PlexusError} address_in_use, address_unavailable */
@@ -84,8 +104,15 @@ export class Libp2pNetwork implements PeerNetwork, LifecyclePart {
     node.addEventListener('connection:open', ({ detail }) => this.#connections.opened(detail));
     node.addEventListener('connection:close', ({ detail }) => this.#connections.closed(detail));
     // Else it would remember everybody who ever came.
-    node.addEventListener('peer:disconnect', ({ detail }) => void node.peerStore.delete(detail).catch(() => {}));
-    node.addEventListener('peer:discovery', ({ detail }) => this.#discovered(detail));
+    node.addEventListener('peer:disconnect', ({ detail }) => {
+      if (this.directory?.needs(detail.toString()) !== true) node.peerStore.delete(detail).catch(() => {});
+    });
+    this.nat?.started(node);
+    const reach = async ({ peerId, addresses }: PeerTarget, signal: AbortSignal) => {
+      const known = peerId === null ? null : this.#connections.usable(peerId);
+      return (known ?? (await this.#dialler.connect(node, { peerId, addresses }, signal))).remotePeer;
+    };
+    this.directory?.start(node, reach, () => this.addresses);
     for (const protocol of this.#takers.keys()) this.#handle(node, protocol);
   }
 
@@ -93,6 +120,8 @@ export class Libp2pNetwork implements PeerNetwork, LifecyclePart {
     const node = this.#node;
     this.#node = null;
     this.#connections.stop();
+    this.directory?.stop();
+    this.nat?.stop();
     await node?.stop();
   }
 
@@ -119,7 +148,8 @@ export class Libp2pNetwork implements PeerNetwork, LifecyclePart {
       const channel = await this.#reuse(known, protocol, signal);
       if (channel !== null) return channel;
     }
-    const connection = await this.#connect(peerId, addresses, signal);
+    const target = { peerId, addresses };
+    const connection = await this.#dialler.connect(this.#node, target, signal, mayBeRelayed(protocol));
     return this.#open(connection, protocol, signal);
   }
 
@@ -138,76 +168,15 @@ export class Libp2pNetwork implements PeerNetwork, LifecyclePart {
   /** @throws {PlexusError} peer_unsupported, peer_unreachable */
   async #open(connection: Connection, protocol: string, signal: AbortSignal): Promise<PeerChannel> {
     try {
-      const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: MAX_STREAMS_PER_PROTOCOL });
+      const options = { signal, maxOutboundStreams: MAX_STREAMS_PER_PROTOCOL };
+      const runOnLimitedConnection = mayBeRelayed(protocol);
+      const stream = await connection.newStream(protocol, { ...options, runOnLimitedConnection });
       return this.#channel(stream, connection, 'outbound');
     } catch (error) {
       const address = withoutPeerId(connection.remoteAddr);
       const { code, reason } = dialFailure(address, error);
       const details = { peerId: connection.remotePeer.toString(), protocol, addresses: [address], reason };
       throw new PlexusError(code === 'peer_unsupported' ? code : 'peer_unreachable', details, { cause: error });
-    }
-  }
-
-  async #connect(peerId: string | null, addresses: readonly string[], signal: AbortSignal): Promise<Connection> {
-    const node = this.#node;
-    const failures: DialFailure[] = [];
-    if (node === null) throw dialError(peerId, [unusable('', 'this node is not listening')]);
-    const parsed = addresses.map((text) => parsePeerAddress(text) ?? text);
-    const usable = parsed.filter((address) => typeof address !== 'string').sort(tcpFirst);
-    for (const text of parsed) if (typeof text === 'string') failures.push(unusable(text, 'not an address of a peer'));
-
-    const refused = new Set<string>();
-    for (const [index, address] of usable.entries()) {
-      const endpoint = `${address.host} ${address.port}`;
-      const isLast = index === usable.length - 1;
-      const result = refused.has(endpoint)
-        ? // Over UDP nobody says no: where a peer does not listen on TCP, it does not on the same port of UDP.
-          { ...unusable(address.multiaddr, 'refused'), code: 'peer_refused' as const }
-        : await this.#try(node, address, peerId, signal, isLast);
-      if (!('code' in result)) return result;
-      failures.push(result);
-      if (result.code === 'peer_refused') refused.add(endpoint);
-      if (signal.aborted) break;
-    }
-    throw dialError(peerId, failures);
-  }
-
-  async #try(
-    node: Libp2p,
-    address: PeerAddress,
-    peerId: string | null,
-    signal: AbortSignal,
-    isLast: boolean,
-  ): Promise<Connection | DialFailure> {
-    const result = await this.#tryOnce(node, address, peerId, signal, isLast);
-    if (!('code' in result) || !brokeOff(result) || signal.aborted) return result;
-    await new Promise<void>((resolve) => this.#options.clock.setTimeout(resolve, BROKEN_OFF_PAUSE_MS));
-    return this.#tryOnce(node, address, peerId, signal, isLast);
-  }
-
-  async #tryOnce(
-    node: Libp2p,
-    address: PeerAddress,
-    peerId: string | null,
-    signal: AbortSignal,
-    isLast: boolean,
-  ): Promise<Connection | DialFailure> {
-    const expected = peerId ?? address.peerId;
-    if (address.transport === 'quic' && !this.#options.quic) return unusable(address.multiaddr, 'QUIC is off');
-    const named = address.peerId ?? expected;
-    if (named !== expected || expected === this.peerId) {
-      return { ...unusable(address.multiaddr, `it is ${named}`), code: 'peer_identity', found: named };
-    }
-    try {
-      const limit = isLast ? signal : AbortSignal.any([signal, AbortSignal.timeout(ADDRESS_TIMEOUT_MS)]);
-      // Not with the id: libp2p would say only in a text that it is another one.
-      const connection = await node.dial(multiaddr(address.multiaddr), { force: true, signal: limit });
-      const found = connection.remotePeer.toString();
-      if (expected === null || found === expected) return connection;
-      this.#connections.suspect(connection);
-      return { ...unusable(address.multiaddr, `it is ${found}`), code: 'peer_identity', found };
-    } catch (error) {
-      return dialFailure(address.multiaddr, error);
     }
   }
 
@@ -223,20 +192,32 @@ export class Libp2pNetwork implements PeerNetwork, LifecyclePart {
     };
     const limits = { maxInboundStreams: MAX_STREAMS_PER_PROTOCOL, maxOutboundStreams: MAX_STREAMS_PER_PROTOCOL };
     node
-      .handle(protocol, take, limits)
+      .handle(protocol, take, { ...limits, runOnLimitedConnection: mayBeRelayed(protocol) })
       .catch((error: Error) => this.#options.log.error({ err: error, protocol }, 'cannot take channels of peers'));
+  }
+
+  /** Whoever cannot be reached keeps no records for others. */
+  #setMode(isReachable: boolean): void {
+    const { log } = this.#options;
+    const failed = (error: Error): void => log.error({ err: error }, 'cannot tell the directory who can be reached');
+    this.directory?.setMode(isReachable ? 'server' : 'client').catch(failed);
   }
 
   #discovered({ id, multiaddrs }: PeerInfo): void {
     const target = { peerId: id.toString(), addresses: advertised(multiaddrs.map(withoutPeerId)) };
-    if (target.addresses.length > 0) for (const take of this.#onDiscovered) take(target);
+    if (target.addresses.length === 0) return;
+    this.directory?.offer(target);
+    for (const take of this.#onDiscovered) take(target);
   }
 
   async #listen(address: ListenAddress, quic: boolean): Promise<Libp2p> {
-    const { identity, mdns = false } = this.#options;
+    const { identity, mdns = false, announce } = this.#options;
     const transport = quic ? await quicTransport() : null;
     const options = libp2pOptions(identity, multiaddrsOf(address, quic), transport, this.#options);
-    if (mdns) options.peerDiscovery = [(await import('@libp2p/mdns')).mdns({ serviceTag: '_plexus._udp.local' })];
+    if (announce !== undefined) options.addresses = { ...options.addresses, announce: [...announce] };
+    if (mdns) options.peerDiscovery = [await multicastDns((found) => this.#discovered(found))];
+    await this.directory?.extend(options);
+    await this.nat?.extend(options);
     const node = (await createLibp2p({ ...options, start: false })) as unknown as Libp2p;
     try {
       await node.start();
@@ -248,8 +229,21 @@ export class Libp2pNetwork implements PeerNetwork, LifecyclePart {
   }
 }
 
-function unusable(address: string, reason: string): DialFailure {
-  return { address, code: 'peer_unreachable', reason, found: null, cause: undefined };
+/** Not all that libp2p calls discovered: to it that is everybody it has heard of. */
+async function multicastDns(found: (peer: PeerInfo) => void) {
+  const make = (await import('@libp2p/mdns')).mdns({ serviceTag: '_plexus._udp.local' });
+  return (components: Parameters<typeof make>[0]) => {
+    const service = make(components);
+    (service as unknown as EventTarget).addEventListener('peer', (event) =>
+      found((event as CustomEvent<PeerInfo>).detail),
+    );
+    return service;
+  };
+}
+
+/** Over a relay only links: they go on elsewhere when it cuts them off. */
+function mayBeRelayed(protocol: string): boolean {
+  return protocol === LINK_PROTOCOL;
 }
 
 /** libp2p puts the reasons of all addresses into one text. */

@@ -4,6 +4,7 @@ import type { Turn } from '../lib/turn.ts';
 import type { PeerNetwork } from './channel.ts';
 import type { InboundLimits } from './inbound-introductions.ts';
 import { LINK_DEFAULTS, type LinkOptions } from './peer-link.ts';
+import type { RelayedLinksOptions } from './relayed-links.ts';
 
 export interface LinkPoolOptions extends InboundLimits {
   /** Links that nobody has pinned; beyond it the one not used for longest is evicted. At least 1. */
@@ -15,6 +16,7 @@ export interface LinkPoolOptions extends InboundLimits {
   /** Bytes of control frames that wait for links; a quarter of it for one peer. */
   readonly maxWaitingBytes: number;
   readonly link: LinkOptions;
+  readonly relayed: RelayedLinksOptions;
 }
 
 export const LINK_POOL_DEFAULTS: LinkPoolOptions = {
@@ -27,6 +29,7 @@ export const LINK_POOL_DEFAULTS: LinkPoolOptions = {
   introductionsPerS: 200,
   introductionBurst: 500,
   link: LINK_DEFAULTS,
+  relayed: { directFirstMs: 10_000, directMostMs: 600_000 },
 };
 
 export interface LinkPoolSetup {

@@ -15,9 +15,11 @@ import type { LinkPoolSetup } from './link-pool-options.ts';
 import type { Gatekeeper, Link, LinkCloseReason, LinkEvents, LinkInfo, LinkPurpose, PeerFacts } from './link-ports.ts';
 import { linkKey } from './link-set.ts';
 import { LiveLinks } from './live-links.ts';
+import type { PeerLink } from './peer-link.ts';
 import { PoolCounters } from './pool-counters.ts';
 import { poolIntroducer } from './pool-introducer.ts';
 import { refuseChannel } from './refuse-channel.ts';
+import { RelayedLinks } from './relayed-links.ts';
 import { WaitingFrames } from './waiting-frames.ts';
 
 /** How often all links look at the time. */
@@ -39,6 +41,7 @@ export class LinkPool implements LifecyclePart {
   readonly #contacts: Contacts;
   readonly #inbound: InboundIntroductions;
   readonly #kept: KeptPeers;
+  readonly #relayed: RelayedLinks;
   #phase: 'open' | 'draining' | 'stopped' = 'open';
   #ticks: Timer | null = null;
   #stopAccepting: (() => void) | null = null;
@@ -97,6 +100,9 @@ export class LinkPool implements LifecyclePart {
       },
       options,
     );
+    const renew = ({ purpose, peer }: PeerLink, addresses: readonly string[] | null): void =>
+      this.#contacts.renew(purpose, peer.peerId, addresses, nobody());
+    this.#relayed = new RelayedLinks({ clock, random, renew }, options.relayed);
     this.#kept = new KeptPeers({
       clock,
       random,
@@ -138,7 +144,10 @@ export class LinkPool implements LifecyclePart {
       if (this.#phase === 'open') this.#inbound.take(channel);
       else refuseChannel(channel, 'leaving');
     });
-    this.#ticks = this.#setup.clock.setInterval(() => this.#links.tick(), TICK_MS);
+    this.#ticks = this.#setup.clock.setInterval(() => {
+      this.#links.tick();
+      if (this.#phase === 'open') this.#relayed.tick(this.#links.all());
+    }, TICK_MS);
   }
 
   /** Makes no more links, and ends those that are there when what was sent on them is answered. */

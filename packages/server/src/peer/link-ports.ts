@@ -1,4 +1,4 @@
-import type { DialCode, PeerTarget } from './channel.ts';
+import type { ChannelTransport, DialCode, PeerTarget } from './channel.ts';
 
 /** What a link is for; part of its identity: there is at most one link per peer and purpose. */
 export type LinkPurpose = 'cluster' | 'store' | 'mesh';
@@ -162,6 +162,10 @@ export const LINK_CLOSE_REASONS = [
   /** Another cluster, or none. */
   'wrong_cluster',
   'wrong_secret',
+  /** No realm of the mesh in which both have a token. */
+  'no_common_realm',
+  /** A realm of the mesh that was not proven; on a link: no token of any realm that holds on both ends. */
+  'not_admitted',
   /** Another node runs with our identity, or a peer with an identity that is already here. */
   'same_identity',
   'refused_rate',
@@ -175,7 +179,7 @@ export interface LinkInfo {
   readonly purpose: LinkPurpose;
   readonly state: LinkState;
   readonly direction: 'outbound' | 'inbound';
-  readonly transport: 'tcp' | 'quic' | 'memory';
+  readonly transport: ChannelTransport;
   /** Multiaddr of the other end of the channel. */
   readonly address: string;
   readonly incarnation: number;

@@ -100,9 +100,10 @@ export class LinkSet {
 
   /** The link that was not used for longest, if there are more than `max` without a pin. */
   surplus(max: number): PeerLink | null {
-    while (this.#unpinned.size > max) {
+    // What is used all the time is newer than its place whenever it is looked at: each gets one new place.
+    for (let left = this.#unpinned.size; this.#unpinned.size > max; left--) {
       const entry = this.#unpinned.oldest!;
-      if (!this.#catchUp(entry)) return entry.link;
+      if (left === 0 || !this.#catchUp(entry)) return entry.link;
     }
     return null;
   }

@@ -22,7 +22,7 @@ export interface LiveLinksSetup {
   events(purpose: LinkPurpose): LinkEvents;
   /** The link is lost or closed. */
   down(key: string): void;
-  /** A link that nobody keeps is lost, and holds frames that the peer has not answered. */
+  /** A link that nobody keeps is lost, and holds frames that the peer has not answered, or was relayed: then its end says nothing of the peer. */
   redial(link: PeerLink): void;
 }
 
@@ -121,7 +121,7 @@ export class LiveLinks implements LinkOwner {
     }
     this.#links.lost(key, link, reason, this.#setup.clock.now());
     this.#setup.down(key);
-    if (!link.pinned && link.heldBytes > 0) this.#setup.redial(link);
+    if (!link.pinned && (link.heldBytes > 0 || link.isRelayed)) this.#setup.redial(link);
   }
 
   linkClosed(link: PeerLink): void {

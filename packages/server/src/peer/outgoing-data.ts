@@ -18,7 +18,7 @@ const NO_BYTES = new Uint8Array(0);
 const NO_OBLIGATIONS: Obligations = { meet() {} };
 
 export interface OutgoingLimits {
-  /** Bytes that wait, past which loose frames are dropped. */
+  /** Bytes that wait, past which loose frames are dropped; and of loose frames that are kept after they were sent. */
   readonly maxQueuedBytes: number;
   readonly maxHeldBytes: number;
 }
@@ -27,6 +27,8 @@ export interface OutgoingLimits {
 class DataFrame implements HeldFrame {
   /** 0: not sent yet */
   number = 0;
+  /** Bytes sent over this channel when it was; 0: not sent over this one. */
+  sentThrough = 0;
   readonly type: number;
   readonly head: Uint8Array;
   readonly body: Uint8Array;
@@ -64,7 +66,8 @@ class DataFrame implements HeldFrame {
 /**
  * The data frames of one link on their way out. They leave in the order they were given, as far as the peer's credit and the channel's
  * room go, and wait in one queue beyond that. A frame gets its number when it is sent for the first time. Held ones stay until they are
- * answered; over a new channel, those that the peer has not got go first, under their old numbers.
+ * answered; over a new channel, those that the peer has not got go first, under their old numbers. So do loose ones that were sent over a
+ * channel that `keepsLoose`: they stay until the peer's credit says that it has them.
  */
 export class OutgoingData {
   queuedBytes = 0;
@@ -86,11 +89,20 @@ export class OutgoingData {
   #lastNumber = 0;
   /** The last number that the peer has, or was sent or told of over this channel. */
   #toldNumber = 0;
+  #keepsLoose = false;
+  /** What the peer takes before it has dealt with anything: its first credit. null: none yet */
+  #windowBytes: number | null = null;
   /** Not sent yet. */
   readonly #queue = new Fifo<DataFrame>();
   /** Held, sent and not answered. */
   readonly #unanswered = new Fifo<DataFrame>();
-  /** Those of them that have yet to be sent over this channel. */
+  /**
+   * Loose, sent before, by number: over this channel, if it keeps them, and the peer may not have got them; behind these, those that have yet
+   * to be sent over it.
+   */
+  #kept = new Fifo<DataFrame>();
+  #keptBytes = 0;
+  /** Those of both that have yet to be sent over this channel, by number. */
   #resend = new Fifo<DataFrame>();
   #waiting: (() => void)[] = [];
 
@@ -101,7 +113,7 @@ export class OutgoingData {
 
   /** Nothing is left that has to go out or to be answered. */
   get isIdle(): boolean {
-    return this.#queue.length === 0 && this.#unanswered.length === 0;
+    return this.#queue.length === 0 && this.#unanswered.length === 0 && this.#resend.length === 0;
   }
 
   whenRoom(call: () => void): void {
@@ -112,21 +124,18 @@ export class OutgoingData {
   /**
    * Goes on over a channel. There is no credit on it yet.
    * @param peerReceived number of the last data frame that the peer has
+   * @param keepsLoose whether loose frames are sent again if this channel ends before the peer has them
    * @returns false: it cannot have that
    */
-  attach(writer: FrameWriter, peerReceived: number): boolean {
+  attach(writer: FrameWriter, peerReceived: number, keepsLoose = false): boolean {
     if (peerReceived > this.#lastNumber) return false;
     this.#writer = writer;
+    this.#keepsLoose = keepsLoose;
     this.#granted = 0;
     this.#sent = 0;
     // It may have got more over the old channel after it said so: what comes again it counts as a duplicate.
     this.#toldNumber = peerReceived;
-    this.#resend = new Fifo();
-    for (let left = this.#unanswered.length; left > 0; left--) {
-      const frame = this.#unanswered.shift()!;
-      this.#unanswered.push(frame);
-      if (frame.number > peerReceived) this.#resend.push(frame);
-    }
+    this.#collectResend(peerReceived);
     return true;
   }
 
@@ -138,14 +147,17 @@ export class OutgoingData {
   loose(type: number, head: Uint8Array, buffer: Uint8Array, start: number, end: number, messages: number): boolean {
     const bytes = head.length + end - start;
     if (bytes + MAX_DATA_HEADER_BYTES > this.#peerMaxFrameBytes) return this.#drop(messages);
-    if (this.#queue.length === 0 && this.#maySend()) {
+    const now = this.#queue.length === 0 && this.#maySend();
+    if (now && !this.#keepsLoose) {
       this.#write(type, 0, ++this.#lastNumber, head, buffer, start, end);
       return true;
     }
     if (this.queuedBytes + bytes > this.#limits.maxQueuedBytes) return this.#drop(messages);
     const copy = new Uint8Array(bytes);
     copyBytes(copy, copyBytes(copy, 0, head, 0, head.length), buffer, start, end);
-    this.#enqueue(new DataFrame(type, NO_BYTES, copy, Math.max(messages, 1), NO_OBLIGATIONS, 0));
+    const frame = new DataFrame(type, NO_BYTES, copy, Math.max(messages, 1), NO_OBLIGATIONS, 0);
+    if (now) this.#send(frame);
+    else this.#enqueue(frame);
     return true;
   }
 
@@ -164,6 +176,9 @@ export class OutgoingData {
   /** @throws {WireError} */
   onCredit(body: WireReader): void {
     this.#granted = Math.max(this.#granted, body.integer());
+    // No data frame could be sent before it: there was nothing yet to count against the window.
+    this.#windowBytes ??= this.#granted;
+    this.#forget(this.#granted - this.#windowBytes);
     this.pump();
   }
 
@@ -217,6 +232,8 @@ export class OutgoingData {
     }
     this.#writer = null;
     this.#resend = new Fifo();
+    this.#kept = new Fifo();
+    this.#keptBytes = 0;
     this.queuedBytes = 0;
     this.heldBytes = 0;
     return frames;
@@ -249,11 +266,60 @@ export class OutgoingData {
     return this.#writer !== null && !this.#writer.blocked && this.#sent < this.#granted;
   }
 
+  /** What the peer has not got: held and loose, in the order of their numbers. */
+  #collectResend(peerReceived: number): void {
+    const before = this.#kept;
+    this.#kept = new Fifo();
+    this.#keptBytes = 0;
+    this.#resend = new Fifo();
+    const looseBefore = (number: number): void => {
+      for (let frame = before.peek(); frame !== undefined && frame.number < number; frame = before.peek()) {
+        before.shift();
+        if (frame.number <= peerReceived) continue;
+        frame.sentThrough = 0;
+        this.#keep(frame);
+        this.#resend.push(frame);
+      }
+    };
+    for (let left = this.#unanswered.length; left > 0; left--) {
+      const frame = this.#unanswered.shift()!;
+      this.#unanswered.push(frame);
+      looseBefore(frame.number);
+      if (frame.number > peerReceived) this.#resend.push(frame);
+    }
+    looseBefore(Number.POSITIVE_INFINITY);
+  }
+
+  #keep(frame: DataFrame): void {
+    this.#kept.push(frame);
+    this.#keptBytes += frame.bytes;
+  }
+
+  /** Kept frames that the peer has: those sent with the first bytes of this channel. */
+  #forget(throughBytes: number): void {
+    for (let frame = this.#kept.peek(); frame !== undefined; frame = this.#kept.peek()) {
+      // A peer that takes more than we keep has to do without.
+      const isTooMuch = this.#keptBytes > this.#limits.maxQueuedBytes;
+      if (frame.sentThrough === 0 || (frame.sentThrough > throughBytes && !isTooMuch)) return;
+      this.#kept.shift();
+      this.#keptBytes -= frame.bytes;
+    }
+  }
+
   #send(frame: DataFrame): void {
     if (frame.number === 0) {
       frame.number = ++this.#lastNumber;
       if (frame.isHeld) this.#unanswered.push(frame);
+      else if (this.#keepsLoose) this.#keep(frame);
     }
+    this.#writeFrame(frame);
+    if (frame.isHeld) return;
+    frame.sentThrough = this.#sent;
+    // On a channel that keeps nothing, this one is the first of those that were kept before.
+    this.#forget(this.#keepsLoose ? 0 : this.#sent);
+  }
+
+  #writeFrame(frame: DataFrame): void {
     const flags = frame.isHeld ? HELD_FLAG : 0;
     if (frame.body.length < SHARE_FROM_BYTES) {
       this.#write(frame.type, flags, frame.number, frame.head, frame.body, 0, frame.body.length);

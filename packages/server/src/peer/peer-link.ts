@@ -120,6 +120,26 @@ export class PeerLink implements Link, TurnTask {
     return this.#incoming.lastReceived;
   }
 
+  /** The last channel there was came over another node, and what is sent over such a one is sent again if it breaks. */
+  get isRelayed(): boolean {
+    return this.#introduced.channel.transport === 'relay';
+  }
+
+  /** Where the peer said that it listens when the last channel began. */
+  get peerAddresses(): readonly string[] {
+    return this.#introduced.peer.addresses;
+  }
+
+  /** We have opened the last channel there was. */
+  get isOutbound(): boolean {
+    return this.#introduced.channel.direction === 'outbound';
+  }
+
+  /** The channel will break soon. */
+  get isEnding(): boolean {
+    return this.#introduced.channel.isEnding === true;
+  }
+
   /** Monotonic, when anything last came from the peer. */
   get lastHeardMs(): number {
     return this.#heartbeat.heardMs;
@@ -242,7 +262,7 @@ export class PeerLink implements Link, TurnTask {
     this.#wire = wire;
     this.#frames.attach(wire.writer);
     this.#heartbeat.attach(this.#clock.now());
-    if (!this.#outgoing.attach(wire.writer, introduced.peerReceived)) {
+    if (!this.#outgoing.attach(wire.writer, introduced.peerReceived, this.isRelayed)) {
       this.close('bad_frame', 'data frames received that were never sent');
       return;
     }

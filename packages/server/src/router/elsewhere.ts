@@ -10,7 +10,17 @@ import type { Stamp } from '../cluster/hybrid-clock.ts';
 import type { RemoteInterest, RemoteRoute, RemoteShare } from '../cluster/ports.ts';
 import { FrameType } from '../peer/frame-types.ts';
 import type { Link, Obligations } from '../peer/link-ports.ts';
-import { encodeMessage, encodeRunHead, NO_BYTES, NOBODY, NOBODY_WAITS, PLAIN, type Portion } from './message-frames.ts';
+import {
+  encodeMessage,
+  encodeRunHead,
+  NO_BYTES,
+  NOBODY,
+  NOBODY_WAITS,
+  originHead,
+  PLAIN,
+  type Portion,
+} from './message-frames.ts';
+import type { Origin, Sequence } from './sequence.ts';
 import { type ShareCandidate, ShareTurns } from './share-turns.ts';
 
 /** The other nodes of the cluster, as forwarding needs them. */
@@ -61,10 +71,16 @@ export class Elsewhere {
   readonly #counters: BrokerCounters;
   readonly #wallMs: () => number;
   readonly #turns = new ShareTurns();
-  /** Of the last message, among all that were published here since the start. */
-  #sequence = 0;
+  readonly #sequence: Sequence;
 
-  constructor(cluster: ClusterPort, options: ElsewhereOptions, counters: BrokerCounters, wallMs: () => number) {
+  constructor(
+    cluster: ClusterPort,
+    options: ElsewhereOptions,
+    counters: BrokerCounters,
+    sequence: Sequence,
+    wallMs: () => number,
+  ) {
+    this.#sequence = sequence;
     this.#cluster = cluster;
     this.#options = options;
     this.#counters = counters;
@@ -100,25 +116,32 @@ export class Elsewhere {
     return share !== null && this.#candidates(share.holders, 'online', 0).length > 0;
   }
 
-  sendRun(realm: Realm, run: PublishRun, { nodes }: Spread): void {
-    const sequence = this.#sequence + 1;
-    this.#sequence += run.count;
+  /** @param origin where it was published, if that was beyond this cluster */
+  sendRun(realm: Realm, run: PublishRun, { nodes }: Spread, origin: Origin | null = null): void {
     const { buffer, start, end } = run.form(run.version);
+    const own = origin === null;
+    const type = own ? FrameType.Run : FrameType.ForwardedRun;
+    const common = {
+      sequence: own ? this.#sequence.next(run.count) : origin.sequence,
+      publisher: own ? run.publisher : null,
+      head: own ? NO_BYTES : originHead(origin),
+    };
     let plain: Buffer | null = null;
     for (const [nodeId, portion] of nodes) {
       const link = this.#cluster.link(nodeId);
       if (link === null) continue;
       let head: Buffer;
       if (portion === PLAIN) {
-        plain ??= encodeRunHead(realm.name, run, PLAIN, sequence);
+        plain ??= encodeRunHead(realm.name, run, { ...common, portion });
         head = plain;
-      } else head = encodeRunHead(realm.name, run, portion, sequence);
-      link.loose(FrameType.Run, head, buffer, start, end, run.count);
+      } else head = encodeRunHead(realm.name, run, { ...common, portion });
+      link.loose(type, head, buffer, start, end, run.count);
     }
   }
 
   /**
    * @param stamp of a retained message, which goes to every node
+   * @param origin where it was published, if that was beyond this cluster
    * @returns how many nodes with subscribers it goes to
    */
   send(
@@ -127,14 +150,18 @@ export class Elsewhere {
     spread: Spread | null,
     stamp: Stamp | null,
     commit: CommitTarget | null,
+    origin: Origin | null = null,
   ): number {
-    const sequence = ++this.#sequence;
+    const own = origin === null;
+    const type = own ? FrameType.Message : FrameType.Forwarded;
+    const sequence = own ? this.#sequence.next() : origin.sequence;
+    const common = { sequence, stamp, publisher: message.publisher, head: own ? NO_BYTES : originHead(origin) };
     const wallMs = this.#wallMs();
     const encoded = new Map<Portion, Buffer>();
     const frameOf = (portion: Portion): Buffer => {
       let frame = encoded.get(portion);
       if (frame === undefined) {
-        frame = encodeMessage(realm.name, message, portion, sequence, stamp, wallMs);
+        frame = encodeMessage(realm.name, message, { ...common, portion }, wallMs);
         encoded.set(portion, frame);
       }
       return frame;
@@ -144,13 +171,13 @@ export class Elsewhere {
       const link = this.#cluster.link(nodeId);
       if (link === null) continue;
       count++;
-      if (message.qos === 0) link.loose(FrameType.Message, frameOf(portion), NO_BYTES, 0, 0, 1);
+      if (message.qos === 0) link.loose(type, frameOf(portion), NO_BYTES, 0, 0, 1);
       // A will, or an event: nobody can be made to wait.
       else if (commit === null && link.isFull) this.#counters.drop('peer_full', 1);
       else {
         const { plain, shares } = portion;
         const first = shares.length > 1 ? { plain, shares: shares.slice(0, 1) } : portion;
-        this.#hold(link, realm, message, first, frameOf(first), commit);
+        this.#hold(link, realm, message, first, type, frameOf(first), commit);
         // One frame each: its answer says whether that one has members left.
         for (const share of shares.slice(1)) this.#sendShare(link, realm, message, share, commit);
       }
@@ -181,8 +208,10 @@ export class Elsewhere {
 
   #sendShare(link: Link, realm: Realm, message: Message, share: string, commit: CommitTarget | null): void {
     const portion = { plain: false, shares: [share] };
-    const frame = encodeMessage(realm.name, message, portion, ++this.#sequence, null, this.#wallMs());
-    this.#hold(link, realm, message, portion, frame, commit);
+    const { publisher } = message;
+    const envelope = { portion, sequence: this.#sequence.next(), stamp: null, publisher, head: NO_BYTES };
+    const frame = encodeMessage(realm.name, message, envelope, this.#wallMs());
+    this.#hold(link, realm, message, portion, FrameType.Message, frame, commit);
   }
 
   /** Sends it at QoS 1 or 2. */
@@ -191,14 +220,15 @@ export class Elsewhere {
     realm: Realm,
     message: Message,
     { shares: [share] }: Portion,
+    type: number,
     frame: Buffer,
     commit: CommitTarget | null,
   ): void {
     commit?.slots.oblige(commit.slot);
     if (share !== undefined) {
       const answer = new ShareAnswer(this, link, realm, message, share, commit);
-      link.held(FrameType.Message, frame, NO_BYTES, answer, commit?.slot ?? 0);
-    } else link.held(FrameType.Message, frame, NO_BYTES, commit?.slots ?? NOBODY_WAITS, commit?.slot ?? 0);
+      link.held(type, frame, NO_BYTES, answer, commit?.slot ?? 0);
+    } else link.held(type, frame, NO_BYTES, commit?.slots ?? NOBODY_WAITS, commit?.slot ?? 0);
     if (link.isFull) commit?.holdBack?.(link);
   }
 
@@ -213,7 +243,9 @@ export class Elsewhere {
     for (const link of this.#cluster.links()) {
       if (spread?.nodes.has(link.peer.peerId) === true) continue;
       if (message.qos === 0) link.loose(FrameType.Message, frameOf(NOBODY), NO_BYTES, 0, 0, 1);
-      else if (commit !== null || !link.isFull) this.#hold(link, realm, message, NOBODY, frameOf(NOBODY), commit);
+      else if (commit !== null || !link.isFull) {
+        this.#hold(link, realm, message, NOBODY, FrameType.Message, frameOf(NOBODY), commit);
+      }
     }
   }
 

@@ -1,7 +1,6 @@
-import { PacketError, Reason, type RecentTopic } from '@plexus/protocol';
-import { AckSlots } from '../broker/ack-slots.ts';
+import { Reason, type RecentTopic } from '@plexus/protocol';
 import type { BrokerCounters } from '../broker/counters.ts';
-import type { FlowControl, WaitingPublisher } from '../broker/flow-control.ts';
+import type { FlowControl } from '../broker/flow-control.ts';
 import type { LocalDelivery } from '../broker/local-delivery.ts';
 import { PublishRun } from '../broker/publish-run.ts';
 import type { Realm, Realms } from '../broker/realm.ts';
@@ -9,12 +8,12 @@ import type { Route, Target } from '../broker/route.ts';
 import type { CommitTarget } from '../broker/session-store.ts';
 import type { ShareGroup } from '../broker/share-group.ts';
 import type { Clock } from '../lib/clock.ts';
-import { Fifo } from '../lib/fifo.ts';
 import { FrameType } from '../peer/frame-types.ts';
 import type { Link } from '../peer/link-ports.ts';
 import type { OriginWindow } from '../peer/origin-window.ts';
 import { WireError } from '../peer/wire-bytes.ts';
-import { decodeMessage, decodeRunHead, type Portion, type ReceivedMessage } from './message-frames.ts';
+import { decodeMessage, decodeRunHead, type Portion, type ReceivedMessage, readOriginHead } from './message-frames.ts';
+import { type PeerSource, PeerSources, topicIn } from './peer-sources.ts';
 import type { RetainedReplica } from './retained-replica.ts';
 
 const NO_TARGETS: readonly Target[] = [];
@@ -25,56 +24,28 @@ export interface FromPeersParts {
   readonly local: LocalDelivery;
   readonly flow: FlowControl;
   readonly retained: RetainedReplica;
+  /** Of what came over the mesh too: the same message may come both ways. */
   readonly origins: OriginWindow;
   readonly counters: BrokerCounters;
   readonly clock: Clock;
 }
 
-/** Messages of one node, in the order in which it sent them. */
-class Source implements CommitTarget, WaitingPublisher {
-  readonly slots: AckSlots;
-  slot = 0;
-  readonly #link: Link;
-  /** Of the frames whose slots are open, oldest first: slots are answered in order. */
-  readonly #numbers = new Fifo<number>();
-
-  constructor(link: Link) {
-    this.#link = link;
-    this.slots = new AckSlots({
-      writeAcknowledgement: (_packetId, _ack, reason) => link.done(this.#numbers.shift()!, reason),
-    });
-  }
-
-  take(number: number): number {
-    this.#numbers.push(number);
-    // The packet id and the kind are a client's business.
-    this.slot = this.slots.take(0, 1);
-    return this.slot;
-  }
-
-  resumePublishing(): void {
-    this.#link.resumeData();
-  }
-}
-
-/** Takes the messages that other nodes send to this one: they go to sessions here, and never any further. */
+/** Takes the messages that other nodes of the cluster send to this one: they go to sessions here, and never any further. */
 export class FromPeers {
   readonly #parts: FromPeersParts;
-  readonly #sources = new Map<Link, Source>();
+  readonly #sources: PeerSources;
 
   constructor(parts: FromPeersParts) {
     this.#parts = parts;
+    this.#sources = new PeerSources(parts.flow);
   }
 
   onUp(link: Link): void {
-    this.#sources.set(link, new Source(link));
+    this.#sources.onUp(link);
   }
 
   onClosed(link: Link): void {
-    const source = this.#sources.get(link);
-    if (source === undefined) return;
-    this.#sources.delete(link);
-    this.#parts.flow.forget(source);
+    this.#sources.onClosed(link);
   }
 
   /** As `LinkEvents.onData`. */
@@ -87,22 +58,32 @@ export class FromPeers {
     start: number,
     end: number,
   ): boolean {
-    const source = this.#sources.get(link)!;
-    const { flow } = this.#parts;
-    if (flow.closed) {
-      flow.wait(source);
-      return false;
-    }
-    try {
-      if (type === FrameType.Run) this.#run(link, number, buffer, start, end);
-      else if (type === FrameType.Message) this.#message(link, source, number, held, buffer, start, end);
-      else link.done(number, 0);
-    } catch (error) {
-      // A PacketError: not even the specification allows such a topic.
-      if (!(error instanceof WireError) && !(error instanceof PacketError)) throw error;
-      link.close('bad_frame', error.message);
-    }
-    return true;
+    return this.#sources.onData(link, (source) => {
+      switch (type) {
+        case FrameType.Run:
+          this.#run(link, number, buffer, start, end);
+          break;
+        case FrameType.Message:
+          this.#message(link, source, number, held, buffer, start, end);
+          break;
+        case FrameType.ForwardedRun:
+          this.#forwardedRun(link, number, buffer, start, end);
+          break;
+        case FrameType.Forwarded:
+          this.#forwarded(link, source, number, held, buffer, start, end);
+          break;
+        default:
+          link.done(number, 0);
+      }
+    });
+  }
+
+  #forwardedRun(link: Link, number: number, buffer: Uint8Array, start: number, end: number): void {
+    const origin = readOriginHead(buffer, start, end);
+    const { sequence } = decodeRunHead(buffer, origin.start, end);
+    if (this.#parts.origins.isNew(origin.nodeId, origin.epoch, sequence)) {
+      this.#run(link, number, buffer, origin.start, end);
+    } else link.done(number, 0);
   }
 
   #run(link: Link, number: number, buffer: Uint8Array, start: number, end: number): void {
@@ -118,31 +99,59 @@ export class FromPeers {
     link.done(number, 0);
   }
 
-  #message(
+  #forwarded(
     link: Link,
-    source: Source,
+    source: PeerSource,
     number: number,
     held: boolean,
     buffer: Uint8Array,
     start: number,
     end: number,
   ): void {
-    const received = decodeMessage(buffer, start, end, this.#parts.clock.wallMs(), (name, topic) =>
-      this.#topic(name, topic),
-    );
+    const origin = readOriginHead(buffer, start, end);
+    const received = this.#decode(buffer, origin.start, end);
+    if (received === null) {
+      link.done(number, 0);
+      return;
+    }
+    const isNew = this.#parts.origins.isNew(origin.nodeId, origin.epoch, received.sequence);
+    this.#take(link, source, number, held, received, isNew);
+  }
+
+  #message(
+    link: Link,
+    source: PeerSource,
+    number: number,
+    held: boolean,
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    const received = this.#decode(buffer, start, end);
     if (received === null) {
       link.done(number, 0);
       return;
     }
     if (received.stamp !== null) this.#parts.retained.received(received.realm, received.message, received.stamp);
+    const { peerId, incarnation } = link.peer;
+    // Retained messages that are told again have no number of their own; what is not held is not sent again.
+    const isNew = !held || received.sequence === 0 || this.#parts.origins.isNew(peerId, incarnation, received.sequence);
+    this.#take(link, source, number, held, received, isNew);
+  }
+
+  #take(
+    link: Link,
+    source: PeerSource,
+    number: number,
+    held: boolean,
+    received: ReceivedMessage,
+    isNew: boolean,
+  ): void {
     if (!held) {
-      this.#deliver(received, null);
+      if (isNew) this.#deliver(received, null);
       link.done(number, 0);
       return;
     }
-    const { peerId, incarnation } = link.peer;
-    // Retained messages that are told again have no number of their own.
-    const isNew = received.sequence === 0 || this.#parts.origins.isNew(peerId, incarnation, received.sequence);
     const slot = source.take(number);
     let reason: number = Reason.UnspecifiedError;
     try {
@@ -167,6 +176,10 @@ export class FromPeers {
     return groups.length < portion.shares.length ? Reason.NoMatchingSubscribers : Reason.Success;
   }
 
+  #decode(buffer: Uint8Array, start: number, end: number): ReceivedMessage | null {
+    return decodeMessage(buffer, start, end, this.#parts.clock.wallMs(), (name, topic) => this.#topic(name, topic));
+  }
+
   #partOf(
     realm: Realm,
     route: Route,
@@ -180,18 +193,5 @@ export class FromPeers {
   #topic(name: string, topic: Buffer): RecentTopic | null {
     const realm = this.#parts.realms.admit(name);
     return realm === null ? null : topicIn(realm, topic);
-  }
-}
-
-const DOLLAR = 0x24;
-
-/** Its node may allow its clients more than this one. @throws {PacketError} for what is no topic anywhere */
-function topicIn(realm: Realm, topic: Buffer): RecentTopic {
-  if (topic[0] === DOLLAR) return realm.unboundTopic(topic);
-  try {
-    return realm.topics.lookup(topic, 0, topic.length);
-  } catch (error) {
-    if (error instanceof PacketError) return realm.unboundTopic(topic);
-    throw error;
   }
 }

@@ -2,12 +2,27 @@ import { DEFAULT_TOPIC_LIMITS, type Qos, TopicTable } from '@plexus/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Message } from '../broker/message.ts';
+import type { Stamp } from '../cluster/hybrid-clock.ts';
 import { WireError } from '../peer/wire-bytes.ts';
-import { decodeMessage, encodeMessage, type ReceivedMessage } from './message-frames.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  type MessageEnvelope,
+  type Portion,
+  type ReceivedMessage,
+} from './message-frames.ts';
 
 const WALL_MS = 1_700_000_000_000;
 const topics = new TopicTable(64, DEFAULT_TOPIC_LIMITS);
 const lookup = (bytes: Uint8Array) => topics.lookup(bytes, 0, bytes.length);
+
+const enveloped = (message: Message, portion: Portion, sequence: number, stamp: Stamp | null): MessageEnvelope => ({
+  portion,
+  sequence,
+  stamp,
+  publisher: message.publisher,
+  head: new Uint8Array(0),
+});
 
 function decode(frame: Uint8Array, wallMs = WALL_MS): ReceivedMessage | null {
   // Somewhere in a larger buffer, as frames are.
@@ -44,7 +59,9 @@ describe('message frames', () => {
           expiresAtMs,
           properties,
         });
-        const received = decode(encodeMessage(realm, message, { plain, shares }, sequence, stamp, WALL_MS))!;
+        const received = decode(
+          encodeMessage(realm, message, enveloped(message, { plain, shares }, sequence, stamp), WALL_MS),
+        )!;
         expect(received).toMatchObject({ realm, sequence, stamp, portion: { plain, shares } });
         const out = received.message;
         expect([out.topic.name, out.qos, out.retain, out.publisher]).toEqual([given.topic, qos, retain, publisher]);
@@ -60,7 +77,7 @@ describe('message frames', () => {
   it('carry how long a message has left, whatever the clocks say', () => {
     const topic = lookup(Buffer.from('t'));
     const message = Message.of(topic, Buffer.from('x'), { qos: 1, retain: false, expiresAtMs: WALL_MS + 5000 });
-    const frame = encodeMessage('r', message, { plain: true, shares: [] }, 1, null, WALL_MS + 2000);
+    const frame = encodeMessage('r', message, enveloped(message, { plain: true, shares: [] }, 1, null), WALL_MS + 2000);
     expect(decode(frame, 50_000)!.message.expiresAtMs).toBe(53_000);
   });
 
@@ -73,7 +90,12 @@ describe('message frames', () => {
       properties: Buffer.from([1, 0]),
     });
     const stamp = { ms: WALL_MS, counter: 3, nodeId: 'n' };
-    const frame = encodeMessage('realm', message, { plain: true, shares: ['$share/g/a'] }, 300, stamp, WALL_MS);
+    const frame = encodeMessage(
+      'realm',
+      message,
+      enveloped(message, { plain: true, shares: ['$share/g/a'] }, 300, stamp),
+      WALL_MS,
+    );
     for (let length = 0; length < frame.length; length++) {
       expect(() => decode(frame.subarray(0, length)), `${length} bytes`).toThrow(WireError);
     }
@@ -82,7 +104,12 @@ describe('message frames', () => {
 
   it('of a realm that is not here are nothing', () => {
     const message = Message.of(lookup(Buffer.from('t')), Buffer.from('x'), { qos: 0, retain: false });
-    const frame = encodeMessage('elsewhere', message, { plain: true, shares: [] }, 1, null, WALL_MS);
+    const frame = encodeMessage(
+      'elsewhere',
+      message,
+      enveloped(message, { plain: true, shares: [] }, 1, null),
+      WALL_MS,
+    );
     expect(decodeMessage(frame, 0, frame.length, WALL_MS, () => null)).toBeNull();
   });
 });

@@ -13,6 +13,7 @@ import {
   writeInteger,
   writeText,
 } from '../peer/wire-bytes.ts';
+import type { Origin } from './sequence.ts';
 
 /** What of a node a message is for. */
 export interface Portion {
@@ -86,23 +87,46 @@ function readShares(reader: WireReader): string[] {
   return shares;
 }
 
+/** What a frame is made of beside the message. */
+export interface MessageEnvelope {
+  readonly portion: Portion;
+  readonly sequence: number;
+  readonly stamp: Stamp | null;
+  /** Client ids mean something within a cluster only; null: it is not told. */
+  readonly publisher: string | null;
+  /** Goes before everything else: `originHead`, or nothing. */
+  readonly head: Uint8Array;
+}
+
+/** Of a message that was published on another cluster's node: what goes before it in *Forwarded* and *ForwardedRun*. */
+export function originHead({ nodeId, epoch }: Omit<Origin, 'sequence'>): Buffer {
+  const out = Buffer.allocUnsafe(textSize(nodeId) + integerSize(epoch));
+  writeInteger(out, writeText(out, 0, nodeId), epoch);
+  return out;
+}
+
+/** @returns where the rest begins. @throws {WireError} */
+export function readOriginHead(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+): { readonly nodeId: string; readonly epoch: number; readonly start: number } {
+  const reader = new WireReader(buffer, start, end);
+  return { nodeId: reader.text(), epoch: reader.integer(), start: reader.at };
+}
+
 /** docs/wire.md, *Message*. The bytes are the message's own: this is where it is copied, once for all nodes that get the same portion. */
-export function encodeMessage(
-  realm: string,
-  message: Message,
-  portion: Portion,
-  sequence: number,
-  stamp: Stamp | null,
-  wallMs: number,
-): Buffer {
-  const { qos, retain, topic, publisher, buffer, propertiesStart, propertiesEnd, payloadStart, payloadEnd } = message;
+export function encodeMessage(realm: string, message: Message, envelope: MessageEnvelope, wallMs: number): Buffer {
+  const { portion, sequence, stamp, publisher, head } = envelope;
+  const { qos, retain, topic, buffer, propertiesStart, propertiesEnd, payloadStart, payloadEnd } = message;
   const expires = message.expiresAtMs !== Number.POSITIVE_INFINITY;
   const leftMs = expires ? Math.max(0, Math.ceil(message.expiresAtMs - wallMs)) : 0;
   const name = bytesOfRealm(realm);
   const propertiesLength = propertiesEnd - propertiesStart;
   const payloadLength = payloadEnd - payloadStart;
   const out = Buffer.allocUnsafe(
-    1 +
+    head.length +
+      1 +
       integerSize(sequence) +
       sharesSize(portion.shares) +
       bytesSize(name) +
@@ -114,14 +138,15 @@ export function encodeMessage(
       propertiesLength +
       payloadLength,
   );
-  out[0] =
+  out.set(head);
+  out[head.length] =
     qos |
     (retain ? Flag.Retain : 0) |
     (portion.plain ? Flag.Plain : 0) |
     (publisher === null ? 0 : Flag.Publisher) |
     (expires ? Flag.Expiry : 0) |
     (stamp === null ? 0 : Flag.Stamp);
-  let at = writeInteger(out, 1, sequence);
+  let at = writeInteger(out, head.length + 1, sequence);
   at = writeShares(out, at, portion.shares);
   at = writeBytes(out, at, name);
   at = writeBytes(out, at, topic.bytes);
@@ -184,23 +209,30 @@ export function decodeMessage(
 }
 
 /** docs/wire.md, *Run*: everything before the packets. */
-export function encodeRunHead(realm: string, run: PublishRun, portion: Portion, sequence: number): Buffer {
+export function encodeRunHead(
+  realm: string,
+  run: PublishRun,
+  { portion, sequence, publisher, head }: Omit<MessageEnvelope, 'stamp'>,
+): Buffer {
   const name = bytesOfRealm(realm);
   const topic = run.topic.bytes;
+  const client = publisher ?? '';
   const out = Buffer.allocUnsafe(
-    1 +
+    head.length +
+      1 +
       integerSize(sequence) +
       sharesSize(portion.shares) +
       bytesSize(name) +
       bytesSize(topic) +
-      textSize(run.publisher),
+      textSize(client),
   );
-  out[0] = (portion.plain ? RunFlag.Plain : 0) | (run.version === 5 ? RunFlag.Version5 : 0);
-  let at = writeInteger(out, 1, sequence);
+  out.set(head);
+  out[head.length] = (portion.plain ? RunFlag.Plain : 0) | (run.version === 5 ? RunFlag.Version5 : 0);
+  let at = writeInteger(out, head.length + 1, sequence);
   at = writeShares(out, at, portion.shares);
   at = writeBytes(out, at, name);
   at = writeBytes(out, at, topic);
-  writeText(out, at, run.publisher);
+  writeText(out, at, client);
   return out;
 }
 

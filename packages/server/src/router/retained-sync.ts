@@ -189,7 +189,9 @@ class Sending implements TurnTask {
   #send(entry: RetainedEntry): void {
     const message = this.#messageOf(entry);
     if (message === null) return;
-    const frame = encodeMessage(entry.realm, message, NOBODY, 0, entry.stamp, this.#parts.clock.wallMs());
+    const { publisher } = message;
+    const envelope = { portion: NOBODY, sequence: 0, stamp: entry.stamp, publisher, head: NO_BYTES };
+    const frame = encodeMessage(entry.realm, message, envelope, this.#parts.clock.wallMs());
     this.#link.held(FrameType.Message, frame, NO_BYTES, NOBODY_WAITS, 0);
   }
 

@@ -10,6 +10,7 @@ import type { Route } from '../broker/route.ts';
 import type { CommitTarget } from '../broker/session-store.ts';
 import type { ShareGroup } from '../broker/share-group.ts';
 import type { Stamp } from '../cluster/hybrid-clock.ts';
+import type { Beyond } from './beyond.ts';
 import type { Elsewhere, Spread } from './elsewhere.ts';
 import { keepRetained } from './keep-retained.ts';
 import type { RetainedReplica } from './retained-replica.ts';
@@ -26,18 +27,24 @@ export class Router implements MessageRouter {
   readonly #retained: RetainedStore;
   readonly #counters: BrokerCounters;
   readonly #cluster: ClusterParts | null;
+  readonly #beyond: Beyond | null;
 
-  /** @param cluster null: the node is in none */
+  /**
+   * @param cluster null: the node is in none
+   * @param beyond null: it takes no part in the mesh
+   */
   constructor(
     local: LocalDelivery,
     retained: RetainedStore,
     counters: BrokerCounters,
     cluster: ClusterParts | null = null,
+    beyond: Beyond | null = null,
   ) {
     this.#local = local;
     this.#retained = retained;
     this.#counters = counters;
     this.#cluster = cluster;
+    this.#beyond = beyond;
     if (cluster !== null) cluster.elsewhere.redeliver = (...taken) => this.#redeliver(...taken);
   }
 
@@ -46,6 +53,7 @@ export class Router implements MessageRouter {
     const spread = this.#cluster?.elsewhere.spread(realm, run.topic.name, route, run.count, false) ?? null;
     this.#local.deliverRun(run, route.targets, spread?.groups ?? route.groups);
     if (spread !== null) this.#cluster!.elsewhere.sendRun(realm, run, spread);
+    this.#beyond?.sendRun(realm, run, route);
   }
 
   publish(realm: Realm, message: Message, commit: CommitTarget | null): number {
@@ -59,12 +67,17 @@ export class Router implements MessageRouter {
     const stamp = message.retain ? this.#retain(realm, message) : null;
     let matched = this.#local.deliver(message, commit, route.targets, groups);
     if (spread !== null || stamp !== null) matched += this.#send(realm, message, spread, stamp, commit);
+    matched += this.#beyond?.send(realm, message, route, commit) ?? 0;
     return matched === 0 ? Reason.NoMatchingSubscribers : Reason.Success;
   }
 
   isWanted(realm: Realm, topic: RecentTopic): boolean {
     const route = realm.route(topic);
-    return route.size > 0 || (this.#cluster?.elsewhere.isWanted(realm, topic.name, route) ?? false);
+    return (
+      route.size > 0 ||
+      (this.#cluster?.elsewhere.isWanted(realm, topic.name, route) ?? false) ||
+      (this.#beyond?.isWanted(realm, topic.name, route) ?? false)
+    );
   }
 
   hasMemberElsewhere(realm: Realm, share: string): boolean {
@@ -88,7 +101,11 @@ export class Router implements MessageRouter {
   /** Asked of everything that could refuse, before anything has the message. */
   #admits(realm: Realm, message: Message, route: Route, groups: readonly ShareGroup[]): boolean {
     const retained = !message.retain || message.payloadLength === 0 || this.#retained.fits(realm.name, message);
-    return retained && this.#local.admits(message, route.targets, groups);
+    return (
+      retained &&
+      this.#local.admits(message, route.targets, groups) &&
+      (this.#beyond?.admits(realm, message, route) ?? true)
+    );
   }
 
   /** @returns the stamp under which other nodes are to know it; null for a message of this node alone */

@@ -3,9 +3,10 @@ import type { Authenticator } from '../broker/ports.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { FakeClock } from '../lib/fake-clock.ts';
-import { createLogger } from '../lib/log.ts';
+import { createLogger, type Logger } from '../lib/log.ts';
 import { Turn } from '../lib/turn.ts';
 import { Messaging } from '../node/messaging.ts';
+import type { Meshing } from '../node/meshing.ts';
 import { makePeering, type Peering } from '../node/peering.ts';
 import type { Stores } from '../store/store.ts';
 import { MemoryHub, type MemoryNetwork } from './memory-network.ts';
@@ -28,26 +29,44 @@ const NO_STORES: Stores = {
 /** The user name is the realm. */
 const BY_NAME: Authenticator = { authenticate: (username) => ({ realm: username ?? 'default', username }) };
 
-/** One node of the cluster under test: everything but sockets, HTTP and stores. */
+/** What nodes under test share. */
+export interface TestWorld {
+  readonly clock: FakeClock;
+  readonly hub: MemoryHub;
+  readonly turn: Turn;
+  readonly random: () => number;
+  /** Lines that were logged as errors. */
+  readonly faults: string[];
+}
+
+/** One node under test: everything but sockets, HTTP and stores. */
 export class TestNode implements Host {
   readonly nodeId: string;
   readonly messaging: Messaging;
-  readonly cluster: Cluster;
   readonly peering: Peering;
+  readonly meshing: Meshing | null;
   readonly #network: MemoryNetwork;
   readonly #clock: FakeClock;
   readonly #clients: TestClient[] = [];
 
-  constructor(world: TestCluster, nodeId: string, incarnation: number, overrides: Partial<Config>) {
+  /** @param makeMesh default: it takes no part in the mesh */
+  constructor(
+    world: TestWorld,
+    nodeId: string,
+    incarnation: number,
+    overrides: Partial<Config>,
+    makeMesh: (config: Config, peering: Peering, log: Logger) => Meshing | null = () => null,
+  ) {
     const { clock, turn } = world;
-    const config: Config = { ...DEFAULTS, cluster: 'test', ...overrides };
+    const config: Config = { ...TEST_DEFAULTS, cluster: 'test', ...overrides };
     const log = createLogger({ level: 'error', destination: { write: (line) => void world.faults.push(line) } });
     this.nodeId = nodeId;
     this.#clock = clock;
     this.#network = world.hub.node(nodeId);
-    const parts = { config, network: this.#network, incarnation, secrets: [SECRET], clock, turn, log };
+    const secrets = config.cluster === null ? null : [SECRET];
+    const parts = { config, network: this.#network, incarnation, secrets, clock, turn, log };
     this.peering = makePeering({ ...parts, random: world.random });
-    this.cluster = this.peering.cluster!;
+    this.meshing = makeMesh(config, this.peering, log);
     this.messaging = new Messaging({
       options: config,
       clock,
@@ -55,15 +74,22 @@ export class TestNode implements Host {
       authenticator: BY_NAME,
       newClientId: () => 'assigned',
       log,
-      cluster: this.cluster,
+      cluster: this.peering.cluster,
+      mesh: this.meshing?.mesh ?? null,
       stores: NO_STORES,
     });
   }
 
   async start(): Promise<void> {
     await this.peering.pool.start();
-    this.cluster.start();
+    this.peering.cluster?.start();
+    this.meshing?.mesh.start();
     this.messaging.start();
+  }
+
+  /** Of a node that is in one. */
+  get cluster(): Cluster {
+    return this.peering.cluster!;
   }
 
   /** A client that is connected. */
@@ -102,15 +128,16 @@ export class TestNode implements Host {
   /** As kill -9: nothing is said. */
   kill(): void {
     this.messaging.stop();
-    this.cluster.stop();
+    this.meshing?.mesh.stop();
+    this.peering.cluster?.stop();
     this.#network.stop();
   }
 }
 
-const DEFAULTS = loadConfig({ flags: {}, env: {}, readFile: () => '' });
+export const TEST_DEFAULTS = loadConfig({ flags: {}, env: {}, readFile: () => '' });
 
 /** Nodes of one cluster with their real parts, on one virtual clock and an in-memory network. */
-export class TestCluster {
+export class TestCluster implements TestWorld {
   readonly clock = new FakeClock();
   readonly hub = new MemoryHub((run) => this.clock.setImmediate(run));
   readonly turn = new Turn((run) => this.clock.setImmediate(run));

@@ -1,5 +1,5 @@
 import type { FakeClock } from '../../lib/fake-clock.ts';
-import type { PeerChannel, PeerChannelHandler } from '../channel.ts';
+import type { ChannelTransport, PeerChannel, PeerChannelHandler } from '../channel.ts';
 
 export interface PairOptions {
   /** Until a write arrives. */
@@ -8,15 +8,16 @@ export interface PairOptions {
   readonly roomBytes: number;
   /** How many of so many bytes come as the next chunk. */
   readonly chunk: (bytes: number) => number;
+  readonly transport: ChannelTransport;
 }
 
-const DEFAULTS: PairOptions = { latencyMs: 1, roomBytes: 64 * 1024, chunk: (bytes) => bytes };
+const DEFAULTS: PairOptions = { latencyMs: 1, roomBytes: 64 * 1024, chunk: (bytes) => bytes, transport: 'memory' };
 
 /** One end of a pair of channels in memory. What it was given arrives in order, unless the pair is cut first. */
 export class PairedChannel implements PeerChannel {
   readonly peerId: string;
   readonly direction: 'outbound' | 'inbound';
-  readonly transport = 'memory' as const;
+  readonly transport: ChannelTransport;
   readonly remoteAddress = '/memory/1';
   handler: PeerChannelHandler | null = null;
   other: PairedChannel | null = null;
@@ -34,6 +35,7 @@ export class PairedChannel implements PeerChannel {
   constructor(clock: FakeClock, options: PairOptions, peerId: string, direction: 'outbound' | 'inbound') {
     this.#clock = clock;
     this.#options = options;
+    this.transport = options.transport;
     this.peerId = peerId;
     this.direction = direction;
   }

@@ -1,3 +1,4 @@
+import { hashText, rendezvousScore } from '../../lib/text-hash.ts';
 import type { StoredEvent } from '../event.ts';
 import type { Delivery } from './delivery.ts';
 import type { Distribution, DistributionHost, QueuePlace } from './distribution.ts';
@@ -187,17 +188,14 @@ export class StreamDistribution implements Distribution {
   }
 }
 
-/**
- * Rendezvous hashing (Thaler and Ravishankar, 1998): each consumer has a score for the stream, the highest wins. One that
- * comes takes some streams from the others; one that goes gives up its own; no other stream moves.
- */
+/** Rendezvous hashing: each consumer has a score for the stream, the highest wins. */
 export const byRendezvous: StreamOwnership = (stream, consumers) => {
   if (consumers.length === 1) return consumers[0]!;
-  const hash = hashOf(stream);
+  const hash = hashText(stream);
   let owner = consumers[0]!;
   let best = -1;
   for (const consumer of consumers) {
-    const score = mix(hash ^ Math.imul(consumer.number, 0x9e3779b1));
+    const score = rendezvousScore(hash, consumer.number);
     if (score > best) {
       best = score;
       owner = consumer;
@@ -208,19 +206,3 @@ export const byRendezvous: StreamOwnership = (stream, consumers) => {
 
 /** The one that has been there longest has everything. */
 export const byAge: StreamOwnership = (_, consumers) => consumers[0]!;
-
-/** FNV-1a over code units. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash;
-}
-
-/** The finisher of MurmurHash3: every bit of the input moves every bit of the result. */
-function mix(value: number): number {
-  let h = value ^ (value >>> 16);
-  h = Math.imul(h, 0x85ebca6b);
-  h ^= h >>> 13;
-  h = Math.imul(h, 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-}

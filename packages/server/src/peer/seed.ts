@@ -1,5 +1,5 @@
-import { parsePeerAddress } from '../peer/addresses.ts';
-import type { Resolver } from '../peer/resolver.ts';
+import { parsePeerAddress } from './addresses.ts';
+import type { Resolver } from './resolver.ts';
 
 /** Where a node listens unless it was told otherwise. */
 const USUAL_PORT = 9443;
@@ -15,6 +15,8 @@ export interface Seed {
   readonly host: string;
   /** null: service records say it */
   readonly port: number | null;
+  /** Of one behind a relay: all of it, as it was given. Whoever dials the relay resolves its name. */
+  readonly relayed: string | null;
 }
 
 /** Whether it is an address, not a name. */
@@ -25,14 +27,16 @@ export function isAddress(host: string): boolean {
 /** @param text a multiaddr, `host:port`, or a name alone; checked before, with the configuration */
 export function parseSeed(text: string): Seed {
   const address = parsePeerAddress(text);
-  if (address === null) return { peerId: null, transport: 'tcp', host: text, port: null };
-  const { peerId, transport, host, port } = address;
-  return { peerId, transport, host, port };
+  if (address === null) return { peerId: null, transport: 'tcp', host: text, port: null, relayed: null };
+  const { peerId, transport, host, port, multiaddr } = address;
+  if (transport === 'relay') return { peerId, transport: 'tcp', host, port, relayed: multiaddr };
+  return { peerId, transport, host, port, relayed: null };
 }
 
 /** @returns multiaddrs, one for each node that may be there; of a name that cannot be resolved at the moment none */
 export async function resolveSeed(seed: Seed, resolver: Resolver): Promise<string[]> {
-  const { host, port, transport } = seed;
+  const { host, port, transport, relayed } = seed;
+  if (relayed !== null) return [relayed];
   if (port !== null) return addressesOf(host, port, transport, resolver);
   const services = await resolver.services(`_plexus._tcp.${host}`);
   if (services.length === 0) return addressesOf(host, USUAL_PORT, transport, resolver);

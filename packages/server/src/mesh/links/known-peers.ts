@@ -1,0 +1,274 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { PeerTarget } from '../../peer/channel.ts';
+import type { Link, LinkCloseReason } from '../../peer/link-ports.ts';
+import type { Alarm } from './alarm.ts';
+import type { Asks } from './asks.ts';
+import { Dials, type MeshPool } from './dials.ts';
+import type { HeardFilters } from './heard-filters.ts';
+import type { MeshLinkOptions } from './link-options.ts';
+import { MeshPeer } from './link-peer.ts';
+import type { OwnFilters } from './own-filters.ts';
+import type { Refusals } from './refusals.ts';
+
+/** After these the peer is there, or may be, and is dialled once more for what it has not answered. */
+const REDIALLED: ReadonlySet<LinkCloseReason> = new Set([
+  'silent',
+  'channel_lost',
+  'restarted',
+  'forgotten',
+  'evicted',
+  'duplicate',
+  'sequence_gap',
+]);
+/** Dials in a row that come to nothing, after which a peer is forgotten. */
+const MAX_FAILURES = 2;
+/** Who may wait for one link; beyond it: as if it could not be reached. */
+const MAX_CONNECTS = 1000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+export interface KnownPeersSetup {
+  readonly peers: Map<string, MeshPeer>;
+  readonly pool: MeshPool;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly alarm: Alarm;
+  readonly options: MeshLinkOptions;
+  readonly refusals: Refusals;
+  readonly own: Pick<OwnFilters, 'dropWanted' | 'dropTold'>;
+  readonly heard: Pick<HeardFilters, 'dropAll'>;
+  readonly asks: Pick<Asks, 'failAll' | 'isOpen' | 'reopen' | 'sweep' | 'awaitRights'>;
+  schedule(): void;
+  remoteChanged(realm: string): void;
+}
+
+/** The peers with which there are links, or were lately: dials them, waits for what they have to say, and forgets them. */
+export class KnownPeers {
+  readonly #setup: KnownPeersSetup;
+  readonly #peers: Map<string, MeshPeer>;
+  readonly #dials: Dials;
+  /** Those that may be ready for who waits for their links. */
+  #toCheck = new Set<MeshPeer>();
+  /** Who waits for a link that will not come. */
+  readonly #refused: ((link: Link | null) => void)[] = [];
+
+  constructor(setup: KnownPeersSetup) {
+    const { pool, clock, random, schedule } = setup;
+    this.#setup = setup;
+    this.#peers = setup.peers;
+    this.#dials = new Dials({
+      pool,
+      clock,
+      random,
+      schedule,
+      failed: (peer, mayRetry) => this.#dialFailed(peer, mayRetry),
+    });
+  }
+
+  stop(): void {
+    this.#dials.stop();
+  }
+
+  want(peer: MeshPeer): void {
+    this.#dials.want(peer);
+  }
+
+  /** The peer, whether it was known or not. null: there is no room for it */
+  find({ peerId, addresses }: PeerTarget & { readonly peerId: string }, realm: string): MeshPeer | null {
+    let peer = this.#peers.get(peerId);
+    if (peer === undefined) {
+      if (this.#peers.size >= this.#setup.options.maxPeers) {
+        this.#setup.refusals.count('too_many_peers', peerId, realm);
+        return null;
+      }
+      peer = this.#add(peerId);
+      this.#forgetLater(peer);
+    }
+    if (!peer.isUp && addresses.length > 0) peer.addresses = addresses;
+    return peer;
+  }
+
+  /** There is a new link. */
+  came(link: Link): MeshPeer {
+    const { peerId, incarnation } = link.peer;
+    const peer = this.#peers.get(peerId) ?? this.#add(peerId);
+    if (peer.incarnation !== incarnation) {
+      for (const realm of peer.realms.values()) {
+        this.#setup.heard.dropAll(realm);
+        this.#setup.asks.reopen(realm);
+      }
+    }
+    peer.incarnation = incarnation;
+    peer.link = link;
+    // The pool knows where it was reached.
+    peer.addresses = [];
+    return peer;
+  }
+
+  /** There is a new channel, and our tokens were shown over it. */
+  began(peer: MeshPeer): void {
+    const { clock, options, asks, alarm } = this.#setup;
+    const dueMs = clock.now() + options.answerMs;
+    peer.forgetAtMs = NEVER;
+    peer.retryAtMs = NEVER;
+    peer.readyByMs = dueMs;
+    peer.admitByMs = peer.hasRights ? NEVER : dueMs;
+    for (const realm of peer.realms.values()) if (!realm.hasRights) asks.awaitRights(realm);
+    alarm.by(dueMs);
+  }
+
+  ended(peer: MeshPeer, reason: LinkCloseReason, hadRights: boolean): void {
+    const { own, asks, remoteChanged } = this.#setup;
+    if (!hadRights) this.#dials.pause(peer);
+    peer.link = null;
+    peer.admitByMs = NEVER;
+    peer.readyByMs = NEVER;
+    let isWanted = peer.connects.length > 0;
+    for (const realm of peer.realms.values()) {
+      own.dropWanted(realm);
+      realm.gathering = null;
+      realm.waiting.clear();
+      remoteChanged(realm.realm);
+      if (asks.isOpen(realm)) isWanted = true;
+    }
+    if (isWanted && REDIALLED.has(reason) && peer.failures < MAX_FAILURES) {
+      // It had a link until now: that is no reason to wait.
+      peer.notBeforeMs = 0;
+      this.#dials.want(peer);
+    } else this.#giveUp(peer);
+    if (peer.failures >= MAX_FAILURES) this.#forgetSaid(peer);
+    this.#forgetLater(peer);
+  }
+
+  gotRights(peer: MeshPeer): void {
+    peer.failures = 0;
+    peer.notBeforeMs = 0;
+    peer.admitByMs = NEVER;
+    this.maybeReady(peer);
+  }
+
+  lostRights(peer: MeshPeer): void {
+    if (peer.link === null || peer.hasRights || peer.admitByMs !== NEVER) return;
+    peer.admitByMs = this.#setup.clock.now() + this.#setup.options.answerMs;
+    this.#setup.alarm.by(peer.admitByMs);
+  }
+
+  connect(peerId: string, done: (link: Link | null) => void): void {
+    const peer = this.#peers.get(peerId);
+    if (peer === undefined || peer.connects.length >= MAX_CONNECTS) {
+      this.#refused.push(done);
+      this.#setup.schedule();
+      return;
+    }
+    peer.connects.push(done);
+    const isThere = peer.isUp && this.#setup.pool.find('mesh', peerId) === peer.link;
+    if (isThere) this.maybeReady(peer);
+    else if (peer.retryAtMs === NEVER) this.#dials.want(peer);
+  }
+
+  /** It may have said all that those who wait for its link have to know. */
+  maybeReady(peer: MeshPeer): void {
+    if (peer.connects.length === 0) return;
+    this.#toCheck.add(peer);
+    this.#setup.schedule();
+  }
+
+  dial(): void {
+    this.#dials.endOfTurn();
+  }
+
+  answer(): void {
+    const toCheck = this.#toCheck;
+    this.#toCheck = new Set();
+    for (const peer of toCheck) if (isReady(peer)) this.#answerConnects(peer, peer.link);
+    for (const done of this.#refused.splice(0)) done(null);
+  }
+
+  sweep(): void {
+    const nowMs = this.#setup.clock.now();
+    for (const peer of [...this.#peers.values()]) this.#sweepPeer(peer, nowMs);
+  }
+
+  #add(peerId: string): MeshPeer {
+    const peer = new MeshPeer(peerId);
+    this.#peers.set(peerId, peer);
+    if (this.#peers.size > this.#setup.options.maxPeers) {
+      // Links are bounded by the pool: somebody without one is here, and makes room.
+      for (const other of this.#peers.values()) {
+        if (other === peer || other.link !== null || this.#dials.isUnderWay(other)) continue;
+        this.#forget(other);
+        break;
+      }
+    }
+    return peer;
+  }
+
+  #dialFailed(peer: MeshPeer, mayRetry: boolean): void {
+    for (const realm of peer.realms.values()) this.#setup.asks.failAll(realm);
+    if (peer.failures >= MAX_FAILURES) this.#forgetSaid(peer);
+    if (peer.connects.length > 0 && mayRetry && peer.failures < MAX_FAILURES) {
+      peer.retryAtMs = peer.notBeforeMs;
+      this.#setup.alarm.by(peer.retryAtMs);
+    } else this.#answerConnects(peer, null);
+    if (peer.link === null) this.#forgetLater(peer);
+  }
+
+  #giveUp(peer: MeshPeer): void {
+    for (const realm of peer.realms.values()) this.#setup.asks.failAll(realm);
+    this.#answerConnects(peer, null);
+  }
+
+  #forgetLater(peer: MeshPeer): void {
+    if (peer.forgetAtMs !== NEVER) return;
+    peer.forgetAtMs = this.#setup.clock.now() + this.#setup.options.staleMs;
+    this.#setup.alarm.by(peer.forgetAtMs);
+  }
+
+  /** What it has told, and what it was told, is worth nothing any more. */
+  #forgetSaid(peer: MeshPeer): void {
+    for (const realm of peer.realms.values()) {
+      this.#setup.heard.dropAll(realm);
+      this.#setup.own.dropTold(realm);
+    }
+  }
+
+  #forget(peer: MeshPeer): void {
+    this.#forgetSaid(peer);
+    this.#giveUp(peer);
+    this.#peers.delete(peer.peerId);
+  }
+
+  #sweepPeer(peer: MeshPeer, nowMs: number): void {
+    if (peer.admitByMs <= nowMs) {
+      peer.admitByMs = NEVER;
+      peer.link?.close('not_admitted', 'no token that holds on both ends');
+    }
+    if (peer.readyByMs <= nowMs) {
+      peer.readyByMs = NEVER;
+      for (const realm of peer.realms.values()) if (!realm.hasRights) this.#setup.heard.dropAll(realm);
+      this.#answerConnects(peer, peer.isUp && peer.hasRights ? peer.link : null);
+    }
+    if (peer.retryAtMs <= nowMs) {
+      peer.retryAtMs = NEVER;
+      if (peer.connects.length > 0) this.#dials.want(peer);
+    }
+    for (const realm of peer.realms.values()) this.#setup.asks.sweep(realm, nowMs);
+    if (peer.forgetAtMs <= nowMs && !this.#dials.isUnderWay(peer)) this.#forget(peer);
+    else if (peer.forgetAtMs <= nowMs) peer.forgetAtMs = nowMs + this.#setup.options.answerMs;
+    const dueMs = Math.min(peer.admitByMs, peer.readyByMs, peer.retryAtMs, peer.forgetAtMs);
+    if (dueMs !== NEVER) this.#setup.alarm.by(dueMs);
+  }
+
+  #answerConnects(peer: MeshPeer, link: Link | null): void {
+    for (const done of peer.connects.splice(0)) done(link);
+  }
+}
+
+/** Whether the peer has shown its tokens, and said everything again. */
+function isReady(peer: MeshPeer): boolean {
+  if (!peer.isUp || !peer.hasRights) return false;
+  for (const realm of peer.realms.values()) {
+    if (!realm.hasRights && realm.isProven && realm.token !== null) return false;
+    if (realm.hasRights && (!realm.isAllSaid || realm.waiting.size > 0)) return false;
+  }
+  return true;
+}
