@@ -192,6 +192,18 @@ describe('a node in no cluster', () => {
   });
 });
 
+describe('a node that takes no part in the mesh', () => {
+  it('says so', async () => {
+    expect((await plexus(['mesh', 'status', '--url', http])).out).toBe('takes no part in the mesh\n');
+    const { out } = await plexus(['mesh', 'status', '--url', http, '--json']);
+    expect(JSON.parse(out)).toMatchObject({ enabled: false, peers: [] });
+    expect((await plexus(['mesh', 'advertisements', '--url', http])).out).toMatch(/^REALM +KEY /);
+    expect((await plexus(['mesh', 'pending', '--url', http])).code).toBe(0);
+    const lookup = await plexus(['mesh', 'lookup', 'a/b', '--url', http]);
+    expect([lookup.code, lookup.err]).toEqual([1, expect.stringContaining('not_in_mesh')]);
+  });
+});
+
 describe('start', () => {
   it('refuses a second node on one data directory', async () => {
     const { code, err } = await startNode(dataDir).done;

@@ -76,6 +76,12 @@ describe('exit codes', () => {
     [['cluster', 'status', '--url', `http://${NOBODY}`], 1],
     [['cluster', 'leave', '--url', `http://${NOBODY}`], 1],
     [['cluster', 'secret', 'extra'], 2],
+    [['mesh'], 2],
+    [['mesh', 'status', '--url', `http://${NOBODY}`], 1],
+    [['mesh', 'lookup'], 2],
+    [['mesh', 'lookup', 'a', '--url', `http://${NOBODY}`], 1],
+    [['mesh', 'advertisements', '--url', `http://${NOBODY}`], 1],
+    [['mesh', 'pending', '--url', `http://${NOBODY}`], 1],
     [['passwd'], 2],
   ])('%j: %i', async (args, code) => {
     const result = await plexus(args);

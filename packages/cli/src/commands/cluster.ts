@@ -43,7 +43,7 @@ export function clusterCommand(io: Io): Command {
   const secret = new Command('secret')
     .description('make a new secret, for the file of --cluster-secret-file')
     .action(async () => {
-      const { newSecret, NEW_SECRET_BYTES } = await import('@plexus/server');
+      const { newSecret, NEW_SECRET_BYTES } = await import('@plexus/server/files');
       await write(io.stdout, `${newSecret(randomBytes(NEW_SECRET_BYTES))}\n`);
     });
   return new Command('cluster')

@@ -1,4 +1,4 @@
-import type { AuthorityFacts, DocumentFacts, RevocationsFacts, TokenFacts } from '@plexus/server';
+import type { AuthorityFacts, DocumentFacts, RevocationsFacts, TokenFacts } from '@plexus/server/files';
 import { Command } from 'commander';
 import { CommandError, type Io, printable, write } from '../io.ts';
 
@@ -19,7 +19,7 @@ export function inspectCommand(io: Io): Command {
     .argument('<file>')
     .option('--json', 'print JSON')
     .action(async (file: string, { json }: { json?: true }) => {
-      const { describeDocument, MAX_AUTHORITY_FILE_BYTES, readSmallFile } = await import('@plexus/server');
+      const { describeDocument, MAX_AUTHORITY_FILE_BYTES, readSmallFile } = await import('@plexus/server/files');
       const facts = describeDocument(readSmallFile(file, MAX_AUTHORITY_FILE_BYTES), Date.now());
       if (facts === null) throw new CommandError(`${file} is no file of a realm, or is damaged`);
       await write(io.stdout, json ? `${JSON.stringify(facts)}\n` : table(rowsOf(facts)));

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { DocumentFacts, RealmAuthority, Revocation } from '@plexus/server';
+import type { DocumentFacts, RealmAuthority, Revocation } from '@plexus/server/files';
 import { Command } from 'commander';
 import { CommandError, type Io, printable, UsageError, write } from '../io.ts';
 import { inspectCommand } from './realm-inspect.ts';
 
-type Server = typeof import('@plexus/server');
+type Server = typeof import('@plexus/server/files');
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_TOKEN_DAYS = 7;
@@ -61,7 +61,7 @@ function createCommand(io: Io): Command {
     .option('--epoch-days <n>', 'how often the secret of the realm changes (default: 7)', parseDays)
     .option('--overlap-days <n>', 'how long the secret before stays in use (default: 1)', parseDays)
     .action(async (name: string, { out, config, epochDays, overlapDays }: CreateFlags) => {
-      const server = await import('@plexus/server');
+      const server = await import('@plexus/server/files');
       const lengths = {
         epochMs: epochDays === undefined ? server.DEFAULT_EPOCH_MS : Math.round(epochDays * DAY_MS),
         overlapMs: overlapDays === undefined ? server.DEFAULT_OVERLAP_MS : Math.round(overlapDays * DAY_MS),
@@ -123,7 +123,7 @@ function issueCommand(io: Io): Command {
 }
 
 async function issue(flags: IssueFlags, io: Io): Promise<void> {
-  const server = await import('@plexus/server');
+  const server = await import('@plexus/server/files');
   const { authority: path, peer: peerId, out, cluster = null } = flags;
   const isOpen = flags.subscribe === undefined && flags.publish === undefined;
   const rights = isOpen
@@ -182,7 +182,7 @@ function revokeCommand(io: Io): Command {
 }
 
 async function revoke({ authority: path, out, maxAgeDays, ...flags }: RevokeFlags, io: Io): Promise<void> {
-  const server = await import('@plexus/server');
+  const server = await import('@plexus/server/files');
   const revocation = revocationOf(flags);
   mayReplace(server, out, 'revocations');
   const maxAgeMs = maxAgeDays === undefined ? server.DEFAULT_REVOCATIONS_AGE_MS : Math.round(maxAgeDays * DAY_MS);

@@ -31,6 +31,8 @@ export interface MeshLinks {
   changed(realm: string, path: KeyPath): void;
   /** Whether an `ask` has come to an end, well or not. */
   isAnswered(realm: string, path: KeyPath, peerId: string): boolean;
+  /** Whether it has come to an end well. */
+  hasAnswered(realm: string, path: KeyPath, peerId: string): boolean;
   /** `ok` false: the peer cannot be reached, or has no rights: the directory was wrong about it. */
   onAnswered: ((realm: string, path: KeyPath, peerId: string, ok: boolean) => void) | null;
   /** The filters of some peer have changed, or who may be sent to. */

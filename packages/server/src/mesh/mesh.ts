@@ -193,7 +193,8 @@ export class Mesh implements MeshPort, LifecyclePart {
       isSettled &&= isComplete;
       for (const target of targets.values()) {
         const peerId = target.peerId!;
-        if (this.#isOurs(realm, peerId) || links.isAnswered(realm, path, peerId)) continue;
+        // Whoever could not be reached is left out for a while; when it is here again, it is asked again.
+        if (this.#isOurs(realm, peerId) || links.hasAnswered(realm, path, peerId)) continue;
         links.ask(realm, path, target);
         isSettled = false;
       }

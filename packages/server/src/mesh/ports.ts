@@ -108,7 +108,7 @@ export interface Lookups {
   renew(key: MeshKey): void;
   /** Nobody waits for the answer any more. */
   cancel(key: MeshKey): void;
-  /** A record that turned out wrong: the peer is left out for a while, under every key. */
+  /** A record that turned out wrong: the peer is left out for a while, under every key; `onFound` is told of it as a publisher all the same. */
   wasWrong(peerId: string): void;
   pending(): readonly PendingQuery[];
   /** Somebody has been found: told at once, while the query goes on, and of each peer once per query. */

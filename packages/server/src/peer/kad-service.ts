@@ -11,6 +11,7 @@ import type {
 import { NotFoundError, peerRoutingSymbol } from '@libp2p/interface';
 import type { KadDHT, KadDHTComponents, QueryEvent } from '@libp2p/kad-dht';
 import type { Datastore } from 'interface-datastore';
+import { ContactPings } from './contact-pings.ts';
 import { askWhetherThere, KAD_PROTOCOL, type StreamSource } from './kad-requests.ts';
 
 const MINUTE_MS = 60_000;
@@ -76,7 +77,8 @@ type Components = KadDHTComponents;
 
 /**
  * kad-dht as a service of libp2p, without what would do harm here:
- * - It pings whoever it hears of, and takes all that answer for nodes of the directory. Here they are asked in its own protocol.
+ * - It pings whoever it hears of, and takes all that answer for nodes of the directory. Here they are asked in its own protocol, and not again
+ *   and again.
  * - It has libp2p redial the nodes next to it as often as their idle connections are closed.
  * - A peer without an entry in the peer store fails the whole request that names it.
  * - It tells libp2p of each node it hears of, again with each answer.
@@ -116,7 +118,11 @@ export async function kadService(setup: KadServiceSetup): Promise<(components: C
       events: components.events,
       logger: components.logger,
       datastore: setup.records,
-      ping: { ping: (peer: PeerId, options: AbortOptions) => askWhetherThere(connectionManager, peer, options) },
+      ping: new ContactPings({
+        ask: (peer, options) => askWhetherThere(connectionManager, peer, options),
+        isConnected: (peer) => components.connectionManager.getConnections(peer).length > 0,
+        now: setup.now,
+      }),
     } as unknown as Components) as KadInside;
     const heard = new Heard(peerStore, setup);
     const self = components.peerId;

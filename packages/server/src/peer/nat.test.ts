@@ -119,6 +119,36 @@ describe('nodes and relays', () => {
     await expect(dial(newIdentity().peerId, LINK_PROTOCOL)).rejects.toMatchObject({ code: 'peer_unreachable' });
   });
 
+  it('that mean no good do no harm', async () => {
+    const relay = await start({ relay: true });
+    const node = await hidden([relay]);
+    const stranger = await start({});
+    const dial = (to: Libp2pNetwork, protocol: string) =>
+      stranger.dial({ peerId: to.peerId, addresses: [at(to)] }, protocol, AbortSignal.timeout(5000));
+    const before = node.addresses;
+    for (const [to, protocol] of [
+      [node, '/libp2p/circuit/relay/0.2.0/stop'],
+      [relay, '/libp2p/circuit/relay/0.2.0/stop'],
+      [relay, '/libp2p/circuit/relay/0.2.0/hop'],
+      [relay, '/plexus/autonat/1.0.0'],
+    ] as const) {
+      for (const bytes of [Buffer.of(), Buffer.from('no message of this protocol'), Buffer.alloc(100_000, 1)]) {
+        const channel = await dial(to, protocol);
+        const heard = listen(channel);
+        channel.write(bytes);
+        // Of other protocols half a message may be waited for.
+        if (protocol.endsWith('/stop')) await vi.waitFor(() => expect(heard.closed).toBe(true), WAIT);
+        channel.destroy();
+      }
+    }
+    await hidden([relay]);
+    expect(node.addresses).toEqual(before);
+    expect(relay.addresses).toEqual([at(relay)]);
+    expect(node.nat!.status.relays).toEqual([relay.peerId]);
+    const { reservations, relays } = relay.nat!.status;
+    expect({ reservations, relays }).toEqual({ reservations: 2, relays: [] });
+  });
+
   it('cut channels off at their limits, which are known before', async () => {
     const relay = await start({ relay: true, relayDataBytes: 100_000 });
     const node = await hidden([relay]);

@@ -1,5 +1,5 @@
 import type { CircuitRelayService } from '@libp2p/circuit-relay-v2';
-import type { Connection, IdentifyResult, Libp2p, PeerId, Transport } from '@libp2p/interface';
+import type { Connection, IdentifyResult, Libp2p, PeerId, Stream, Transport } from '@libp2p/interface';
 import type { AddressManager, TransportManager } from '@libp2p/interface-internal';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { isPrivate } from '@libp2p/utils';
@@ -60,8 +60,14 @@ export interface NatStatus extends Reachability {
 }
 
 /** What is inside of the transport for relayed connections and not in its types. */
+interface RelayTransport extends Transport {
+  readonly reservationStore: PlaceStore;
+  /** A relay has a connection for us. */
+  onStop(stream: Stream, connection: Connection): Promise<void>;
+}
 interface PlaceStore extends EventTarget {
   addRelay(peerId: PeerId, type: 'configured'): Promise<Place>;
+  hasReservation(peerId: PeerId): boolean;
 }
 interface Place {
   readonly relay: PeerId;
@@ -200,8 +206,16 @@ export class Nat {
     this.#reservations.stop();
   }
 
-  #transport(transport: Transport): Transport {
-    this.#places = (transport as unknown as { reservationStore: PlaceStore }).reservationStore;
+  #transport(made: Transport): Transport {
+    const transport = made as RelayTransport;
+    const places = transport.reservationStore;
+    this.#places = places;
+    const take = transport.onStop;
+    // Else whoever says that it relays for us would become a relay of ours, and its address one that we tell others.
+    transport.onStop = async (stream, connection) => {
+      if (places.hasReservation(connection.remotePeer)) await take(stream, connection);
+      else stream.abort(new Error('no relay of ours'));
+    };
     return transport;
   }
 

@@ -52,7 +52,7 @@ export class Beyond implements TurnTask {
   readonly #outboxes: PeerOutboxes;
   /** Realms whose waiting messages have to look again, at the end of the turn. */
   readonly #changed = new Set<string>();
-  /** Peers whose links have lost their channels with messages on them, which may yet go on or come back. */
+  /** Peers whose links have lost their channels: what is on them may yet go on, or come back. */
   readonly #lost = new Set<string>();
 
   constructor(parts: BeyondParts) {
@@ -108,7 +108,7 @@ export class Beyond implements TurnTask {
       return this.#queues.hasRoom(realm.name, topic, bytes);
     }
     return peers.every((peerId) => {
-      const through = this.#through(realm.name, peerId);
+      const through = this.#through(realm.name, peerId, true);
       return !this.#mustWait(through) || this.#outboxes.hasRoom(through, bytes);
     });
   }
@@ -123,7 +123,7 @@ export class Beyond implements TurnTask {
     if (route.isSettled && this.#queues.find(realm.name, topic) === null) {
       let isWaiting = false;
       for (const peerId of route.peers) {
-        if (this.#mustWait(this.#through(realm.name, peerId))) isWaiting = true;
+        if (this.#mustWait(this.#through(realm.name, peerId, false))) isWaiting = true;
         else this.#parts.mesh.link(peerId)!.loose(FrameType.Run, head, buffer, start, end, run.count);
       }
       if (!isWaiting) return;
@@ -132,7 +132,7 @@ export class Beyond implements TurnTask {
     const send = { realm: realm.name, topic, type: FrameType.Run, frame, messages: run.count, commit: null };
     if (route.isSettled && this.#queues.find(realm.name, topic) === null) {
       for (const peerId of route.peers) {
-        if (this.#mustWait(this.#through(realm.name, peerId))) this.#toPeer(peerId, send);
+        if (this.#mustWait(this.#through(realm.name, peerId, false))) this.#toPeer(peerId, send);
       }
     } else this.#wait(send, route);
   }
@@ -160,8 +160,8 @@ export class Beyond implements TurnTask {
     return 1;
   }
 
-  onLost({ peer, heldBytes }: Link): void {
-    if (heldBytes > 0) this.#lost.add(peer.peerId);
+  onLost({ peer }: Link): void {
+    this.#lost.add(peer.peerId);
   }
 
   onResumed({ peer }: Link): void {
@@ -180,7 +180,7 @@ export class Beyond implements TurnTask {
 
   /** A frame at QoS 1 or 2 that a peer has not answered is sent again; its obligation goes on with it. */
   again(wanted: string, send: MeshSend): void {
-    const peerId = this.#through(send.realm, wanted);
+    const peerId = this.#through(send.realm, wanted, send.messages === 0);
     if (this.#outboxes.hasRoom(peerId, costOf(send))) this.#outboxes.add(peerId, send);
     else this.#lose(send, countOf(send));
   }
@@ -217,20 +217,21 @@ export class Beyond implements TurnTask {
   /**
    * Who gets what is for the cluster of a peer: while messages wait for one of its nodes, or are on a link to one that has lost its channel, what
    * comes after them waits behind them. Else it would overtake them when the route has changed.
+   * @param isHeld at QoS 1 or 2: else nothing stays on a link without a channel
    */
-  #through(realm: string, peerId: string): string {
+  #through(realm: string, peerId: string, isHeld: boolean): string {
     const [outboxes, lost, { mesh }] = [this.#outboxes, this.#lost, this.#parts];
     if (outboxes.size + lost.size === 0 || outboxes.has(peerId)) return peerId;
     const cluster = mesh.clusterOf(realm, peerId);
     for (const other of outboxes.peers()) if (mesh.clusterOf(realm, other) === cluster) return other;
-    for (const other of lost) {
+    for (const other of isHeld ? lost : []) {
       if (mesh.clusterOf(realm, other) === cluster && mesh.link(other) !== null) return other;
     }
     return peerId;
   }
 
   #toPeer(wanted: string, send: MeshSend, publisher: CommitTarget | null = null): void {
-    const peerId = this.#through(send.realm, wanted);
+    const peerId = this.#through(send.realm, wanted, send.messages === 0);
     if (!this.#mustWait(peerId)) {
       const link = this.#parts.mesh.link(peerId)!;
       if (send.messages === 0) send.commit?.slots.oblige(send.commit.slot);
@@ -319,7 +320,7 @@ export class Beyond implements TurnTask {
     const cluster = mesh.clusterOf(send.realm, peerId);
     const { peers } = mesh.route(send.realm, send.topic);
     const next = peers.find((each) => each !== peerId && mesh.clusterOf(send.realm, each) === cluster);
-    const other = next && this.#through(send.realm, next);
+    const other = next && this.#through(send.realm, next, send.messages === 0);
     if (other === undefined) this.#lose(send, countOf(send));
     else if (!this.#mustWait(other)) this.#give(mesh.link(other)!, send);
     // Ends: who cannot be reached is forgotten after a second try, and then no route has it.

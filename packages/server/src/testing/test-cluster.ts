@@ -131,6 +131,8 @@ export class TestNode implements Host {
     this.meshing?.mesh.stop();
     this.peering.cluster?.stop();
     this.#network.stop();
+    // It has no channel any more over which it could say anything, and it dials nobody.
+    this.peering.pool.stop();
   }
 }
 

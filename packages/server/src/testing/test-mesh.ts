@@ -80,8 +80,10 @@ export class TestMesh implements TestWorld {
   }
 
   async add(options: MeshNodeOptions = {}): Promise<MeshNode> {
-    const number = this.nodes.length;
-    const nodeId = `12D3KooW${BASE58[number % 58]!.repeat(3)}${'m'.repeat(41)}`;
+    // The id of one that was killed may be had again.
+    let number = this.nodes.length;
+    while (this.nodes.some((node) => node.nodeId === nodeIdOf(number))) number++;
+    const nodeId = nodeIdOf(number);
     const { realms = { default: {} }, cluster = null } = options;
     const files = new MemoryRealmFiles();
     const directory = this.directory.node(nodeId, [`/memory/${nodeId}`]);
@@ -166,3 +168,5 @@ export class TestMesh implements TestWorld {
     files.files.set(`${realm}.token`, tokenDocument({ bytes: issued.token.bytes, secrets: issued.secrets }));
   }
 }
+
+const nodeIdOf = (number: number): string => `12D3KooW${BASE58[number % 58]!.repeat(3)}${'m'.repeat(41)}`;

@@ -297,7 +297,8 @@ export class CachedLookups implements Lookups {
     const entry = this.#asking.get(query)!;
     const added = entry.add(peerId, target, query.found, this.#options.maxTargetsPerKey);
     if (added === 'full') this.counters.refusedTargets++;
-    if (added !== 'added' || this.#wrong.has(peerId)) return;
+    // Publishers are looked for once, to be told: it is known for longer that they could not be, and they are dialled again for it.
+    if (added !== 'added' || (entry.key.kind === 'subscriber' && this.#wrong.has(peerId))) return;
     this.onFound?.(entry.key, target);
   }
 

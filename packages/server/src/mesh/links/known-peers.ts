@@ -22,6 +22,17 @@ const REDIALLED: ReadonlySet<LinkCloseReason> = new Set([
 ]);
 /** Dials in a row that come to nothing, after which a peer is forgotten. */
 const MAX_FAILURES = 2;
+/** After these the peer may have forgotten what it was told. */
+const MAY_FORGET: ReadonlySet<LinkCloseReason> = new Set([
+  'silent',
+  'channel_lost',
+  'restarted',
+  'forgotten',
+  'duplicate',
+  'sequence_gap',
+]);
+/** A peer that cannot be reached is dialled again after so long, as long as there is something that it has not been told. */
+const TELL_AGAIN_MS = 60_000;
 /** Who may wait for one link; beyond it: as if it could not be reached. */
 const MAX_CONNECTS = 1000;
 const NEVER = Number.POSITIVE_INFINITY;
@@ -72,6 +83,11 @@ export class KnownPeers {
     this.#dials.want(peer);
   }
 
+  /** As `want`, but one that could not be reached lately is dialled later. */
+  wantToTell(peer: MeshPeer): void {
+    if (peer.tellAtMs === NEVER) this.#dials.want(peer);
+  }
+
   /** The peer, whether it was known or not. null: there is no room for it */
   find({ peerId, addresses }: PeerTarget & { readonly peerId: string }, realm: string): MeshPeer | null {
     let peer = this.#peers.get(peerId);
@@ -110,6 +126,7 @@ export class KnownPeers {
     const dueMs = clock.now() + options.answerMs;
     peer.forgetAtMs = NEVER;
     peer.retryAtMs = NEVER;
+    peer.tellAtMs = NEVER;
     peer.readyByMs = dueMs;
     peer.admitByMs = peer.hasRights ? NEVER : dueMs;
     for (const realm of peer.realms.values()) if (!realm.hasRights) asks.awaitRights(realm);
@@ -125,6 +142,7 @@ export class KnownPeers {
     let isWanted = peer.connects.length > 0;
     for (const realm of peer.realms.values()) {
       own.dropWanted(realm);
+      if (MAY_FORGET.has(reason)) for (const path of realm.told) realm.missed.add(path);
       realm.gathering = null;
       realm.waiting.clear();
       remoteChanged(realm.realm);
@@ -135,7 +153,8 @@ export class KnownPeers {
       peer.notBeforeMs = 0;
       this.#dials.want(peer);
     } else this.#giveUp(peer);
-    if (peer.failures >= MAX_FAILURES) this.#forgetSaid(peer);
+    if (peer.failures >= MAX_FAILURES) this.#forgetHeard(peer);
+    this.#tellLater(peer);
     this.#forgetLater(peer);
   }
 
@@ -204,7 +223,8 @@ export class KnownPeers {
 
   #dialFailed(peer: MeshPeer, mayRetry: boolean): void {
     for (const realm of peer.realms.values()) this.#setup.asks.failAll(realm);
-    if (peer.failures >= MAX_FAILURES) this.#forgetSaid(peer);
+    if (peer.failures >= MAX_FAILURES) this.#forgetHeard(peer);
+    this.#tellLater(peer);
     if (peer.connects.length > 0 && mayRetry && peer.failures < MAX_FAILURES) {
       peer.retryAtMs = peer.notBeforeMs;
       this.#setup.alarm.by(peer.retryAtMs);
@@ -223,16 +243,26 @@ export class KnownPeers {
     this.#setup.alarm.by(peer.forgetAtMs);
   }
 
-  /** What it has told, and what it was told, is worth nothing any more. */
-  #forgetSaid(peer: MeshPeer): void {
+  #tellLater(peer: MeshPeer): void {
+    if (peer.tellAtMs !== NEVER || !isOwed(peer)) return;
+    peer.tellAtMs = this.#setup.clock.now() + TELL_AGAIN_MS;
+    this.#setup.alarm.by(peer.tellAtMs);
+  }
+
+  /** What it has told is worth nothing any more: it has to be asked again. */
+  #forgetHeard(peer: MeshPeer): void {
     for (const realm of peer.realms.values()) {
       this.#setup.heard.dropAll(realm);
-      this.#setup.own.dropTold(realm);
+      this.#setup.asks.reopen(realm);
+      this.#setup.asks.failAll(realm);
     }
   }
 
   #forget(peer: MeshPeer): void {
-    this.#forgetSaid(peer);
+    for (const realm of peer.realms.values()) {
+      this.#setup.heard.dropAll(realm);
+      this.#setup.own.dropTold(realm);
+    }
     this.#giveUp(peer);
     this.#peers.delete(peer.peerId);
   }
@@ -251,16 +281,26 @@ export class KnownPeers {
       peer.retryAtMs = NEVER;
       if (peer.connects.length > 0) this.#dials.want(peer);
     }
+    if (peer.tellAtMs <= nowMs) {
+      peer.tellAtMs = NEVER;
+      if (isOwed(peer)) this.#dials.want(peer);
+    }
     for (const realm of peer.realms.values()) this.#setup.asks.sweep(realm, nowMs);
     if (peer.forgetAtMs <= nowMs && !this.#dials.isUnderWay(peer)) this.#forget(peer);
     else if (peer.forgetAtMs <= nowMs) peer.forgetAtMs = nowMs + this.#setup.options.answerMs;
-    const dueMs = Math.min(peer.admitByMs, peer.readyByMs, peer.retryAtMs, peer.forgetAtMs);
+    const dueMs = Math.min(peer.admitByMs, peer.readyByMs, peer.retryAtMs, peer.tellAtMs, peer.forgetAtMs);
     if (dueMs !== NEVER) this.#setup.alarm.by(dueMs);
   }
 
   #answerConnects(peer: MeshPeer, link: Link | null): void {
     for (const done of peer.connects.splice(0)) done(link);
   }
+}
+
+/** Whether there is something that the peer could not be told. */
+function isOwed(peer: MeshPeer): boolean {
+  for (const realm of peer.realms.values()) if (realm.missed.size > 0) return true;
+  return false;
 }
 
 /** Whether the peer has shown its tokens, and said everything again. */

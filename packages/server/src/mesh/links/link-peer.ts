@@ -83,6 +83,8 @@ export class MeshPeer {
   readyByMs = Number.POSITIVE_INFINITY;
   /** When it is dialled again for those who wait in `connects`. */
   retryAtMs = Number.POSITIVE_INFINITY;
+  /** When it is dialled again for the sake of what it could not be told. */
+  tellAtMs = Number.POSITIVE_INFINITY;
   /** When everything about it is forgotten: only without a link. */
   forgetAtMs = Number.POSITIVE_INFINITY;
   readonly connects: ((link: Link | null) => void)[] = [];

@@ -149,7 +149,7 @@ export class LinkedPeers implements MeshLinks, LinkEvents, TurnTask {
 
   tell(realm: string, path: KeyPath, target: PeerTarget): void {
     const to = this.#realmOf(realm, target);
-    if (to !== null && this.#own.tell(to, path) && !to.peer.isUp) this.#known.want(to.peer);
+    if (to !== null && this.#own.tell(to, path) && !to.peer.isUp) this.#known.wantToTell(to.peer);
   }
 
   changed(realm: string, path: KeyPath): void {
@@ -159,6 +159,10 @@ export class LinkedPeers implements MeshLinks, LinkEvents, TurnTask {
   isAnswered(realm: string, path: KeyPath, peerId: string): boolean {
     const state = this.#peers.get(peerId)?.realms.get(realm)?.asks.get(path);
     return state === 'answered' || state === 'failed';
+  }
+
+  hasAnswered(realm: string, path: KeyPath, peerId: string): boolean {
+    return this.#peers.get(peerId)?.realms.get(realm)?.asks.get(path) === 'answered';
   }
 
   clusterOf(realm: string, peerId: string): string {
