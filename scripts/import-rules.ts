@@ -18,6 +18,7 @@ export const PACKAGE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
 /** Workspace → exports of packages, beside their main ones, that it may import. */
 export const SUBPATH_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   bench: ['@plexus/server/links'],
+  cli: ['@plexus/server/files'],
   sim: ['@plexus/server/simulation'],
 };
 
@@ -29,7 +30,7 @@ export const SERVER_LEVELS: readonly (readonly string[])[] = [
   ['broker', 'cluster', 'mesh', 'gateway', 'replication'],
   ['router'],
   ['admin'],
-  ['node'],
+  ['node', 'files'],
   ['index', 'simulation', 'links'],
 ];
 

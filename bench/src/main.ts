@@ -70,6 +70,7 @@ async function main(): Promise<number> {
   const [what, ...rest] = process.argv.slice(2);
   if (what === '--store') return (await import('./store/main.ts')).storeBench(rest);
   if (what === '--cluster') return (await import('./cluster/main.ts')).clusterBench(rest);
+  if (what === '--mesh') return (await import('./mesh/main.ts')).meshBench(rest);
   const options = readOptions(process.argv.slice(2));
   if (options.help) {
     process.stdout.write(help);

@@ -18,8 +18,9 @@ export const help = `npm run bench -- [options]
   --write-docs      put the table into docs/performance.md
   --micro           the micro-benchmarks instead
 
-npm run bench -- --store [--only a,b] [--rounds N] [--measure-ms N] [--write-docs]: the event store instead
+npm run bench -- --store [--only a,b] [--rounds N] [--measure-ms N] [--quick] [--write-docs]: the event store instead
 npm run bench -- --cluster, with the same options as --store: several nodes as one broker instead
+npm run bench -- --mesh, with the same options: nodes that find each other through the directory
 `;
 
 export interface Options {

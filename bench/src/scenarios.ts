@@ -128,6 +128,21 @@ export const clusterScenarios: readonly Scenario[] = [
   oneHop(),
 ];
 
+/** The same across the mesh. */
+export const meshScenarios: readonly Scenario[] = [
+  acrossMesh(),
+  flow('mesh-tcp', 'QoS 0, publisher on one node → subscriber on another, one link over TCP', {
+    publishers: 1,
+    subscribers: 1,
+    nodes: 2,
+  }),
+  flow('mesh-quic', 'QoS 0, publisher on one node → subscriber on another, one link over QUIC', {
+    publishers: 1,
+    subscribers: 1,
+    nodes: 2,
+  }),
+];
+
 interface Shape {
   readonly publishers: number;
   readonly subscribers: number;
@@ -197,6 +212,20 @@ function oneHop(): Scenario {
       { ...load({ ...shape, nodes: 2 }), ...paced },
     ],
     checks: [],
+  };
+}
+
+function acrossMesh(): Scenario {
+  const plan = load({ publishers: 1, subscribers: 1, nodes: 2 });
+  return {
+    name: 'mesh-later',
+    title: 'latency across the mesh, QoS 0, 1 → 1 at 1,000/s',
+    metric: latency,
+    tuning: 'latency',
+    needs: {},
+    samplesPerRound: LATENCY_SAMPLES,
+    plans: [{ ...plan, mode: 'paced', ratePerSecond: 1_000, leastWarmupMs: 5_000, frozen: 0, fillBytes: 0 }],
+    checks: [checkOf(plan)],
   };
 }
 

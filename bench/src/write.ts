@@ -24,7 +24,7 @@ export async function writeDocs(table: string, machine: Machine): Promise<void> 
 }
 
 /** Which of the page's tables: the marker around it. */
-export type Table = 'bench' | 'store' | 'cluster';
+export type Table = 'bench' | 'store' | 'cluster' | 'mesh';
 
 export function replaceTable(text: string, table: string, machine: Machine, what: Table = 'bench'): string {
   const [first, last] = [`<!-- ${what}:start -->`, `<!-- ${what}:end -->`];

@@ -26,40 +26,45 @@ export interface Violation {
 /** More than these say nothing new. */
 const MAX_VIOLATIONS = 20;
 
+/** What always holds in a cluster. */
+export const clusterInvariants = (parts: InvariantParts): readonly Invariant[] => [
+  new Realms(parts),
+  new Order(parts),
+  new Shared(parts),
+  new Purged(parts),
+  new LivesApart(parts),
+  new FailureNoticed(parts),
+  new AtRest(parts),
+  new QuickInterest(parts),
+  new Answers(parts),
+  new Bounded(parts),
+  new Convergence(parts),
+  new OneConnection(parts),
+  new NothingLost(parts),
+];
+
 /** Tells every invariant what happens, and gathers what they find. */
 export class Checker {
   readonly violations: Violation[] = [];
   readonly #history: History;
-  readonly #nothingLost: NothingLost;
   readonly #invariants: readonly Invariant[];
   readonly #onFirst: () => void;
 
   /** @param onFirst something is wrong: there is no need to go on */
-  constructor(parts: Omit<InvariantParts, 'report'>, onFirst: () => void) {
+  constructor(
+    parts: Omit<InvariantParts, 'report'>,
+    onFirst: () => void,
+    invariants: (parts: InvariantParts) => readonly Invariant[] = clusterInvariants,
+  ) {
     this.#history = parts.history;
     this.#onFirst = onFirst;
-    const all = { ...parts, report: (invariant: string, text: string) => this.violated(invariant, text) };
-    this.#nothingLost = new NothingLost(all);
-    this.#invariants = [
-      new Realms(all),
-      new Order(all),
-      new Shared(all),
-      new Purged(all),
-      new LivesApart(all),
-      new FailureNoticed(all),
-      new AtRest(all),
-      new QuickInterest(all),
-      new Answers(all),
-      new Bounded(all),
-      new Convergence(all),
-      new OneConnection(all),
-      this.#nothingLost,
-    ];
+    this.#invariants = invariants({ ...parts, report: (invariant, text) => this.violated(invariant, text) });
   }
 
   /** Messages that had to come: a world in which there are none says nothing. Known at the end. */
   get promises(): { readonly calm: number; readonly troubled: number } {
-    return { calm: this.#nothingLost.kept, troubled: this.#nothingLost.keptInTrouble };
+    const nothingLost = this.#invariants.find((each) => each instanceof NothingLost);
+    return { calm: nothingLost?.kept ?? 0, troubled: nothingLost?.keptInTrouble ?? 0 };
   }
 
   violated(invariant: string, text: string): void {

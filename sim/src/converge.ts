@@ -1,4 +1,5 @@
 import { Person } from './person.ts';
+import { PLANTS } from './plants.ts';
 import type { CreateMessagingNode } from './ports.ts';
 import { BOOT_MS } from './scenario.ts';
 import { World } from './world.ts';
@@ -23,7 +24,7 @@ export interface ConvergeResult {
 
 /** Starts a cluster at once and waits until everybody knows everything. */
 export async function converge(seed: number, nodes: number, createNode: CreateMessagingNode): Promise<ConvergeResult> {
-  const world = new World(`converge ${seed}`, nodes, 'none', createNode);
+  const world = new World(`converge ${seed}`, nodes, PLANTS.none(), createNode);
   const { time } = world;
   const boot = world.random.fork('boot');
   for (const node of world.nodes) {

@@ -26,7 +26,7 @@ export class FrameChannel implements PeerChannel, PeerChannelHandler {
   get direction(): 'outbound' | 'inbound' {
     return this.#channel.direction;
   }
-  get transport(): 'tcp' | 'quic' | 'memory' {
+  get transport(): PeerChannel['transport'] {
     return this.#channel.transport;
   }
   get remoteAddress(): string {

@@ -2,6 +2,11 @@ import type { MessagingNode, MessagingNodeParts } from '@plexus/server/simulatio
 
 export type {
   Clock,
+  Directory,
+  DirectoryKey,
+  DirectoryStatus,
+  FederatedRealm,
+  FederatedRealms,
   MessagingNode,
   MessagingNodeParts,
   MessagingNodeView,
@@ -10,7 +15,9 @@ export type {
   PeerChannelHandler,
   PeerNetwork,
   PeerTarget,
+  RealmToken,
   Timer,
+  TokenProblem,
   Transport,
   TransportHandler,
 } from '@plexus/server/simulation';

@@ -10,7 +10,10 @@ export function summary(result: RunResult): string {
 }
 
 /** What broke, and what happened before it. Empty if nothing did. */
-export function failure({ seed, violations, newest }: RunResult, traceLines: number): string {
+export function failure(
+  { seed, violations, newest }: Pick<RunResult, 'seed' | 'violations' | 'newest'>,
+  traceLines: number,
+): string {
   if (violations.length === 0) return '';
   const lines = violations.map(({ at, invariant, text }) => `  ${at.toFixed(1)} ms, ${invariant}: ${text}`);
   const last = newest.slice(-traceLines).map((line) => `  ${line}`);

@@ -1,6 +1,6 @@
 import type { Violation } from './checker.ts';
 import { Faults } from './faults.ts';
-import type { PlantName } from './plants.ts';
+import { PLANTS, type PlantName } from './plants.ts';
 import type { CreateMessagingNode } from './ports.ts';
 import { BOOT_MS, CLIENTS_AT_MS, CONVERGE_MS, QUIET_MS, type Scenario } from './scenario.ts';
 import { Workload } from './workload.ts';
@@ -34,7 +34,7 @@ export interface RunResult {
 /** Plays one world from its start to its end, or to the first violation. */
 export async function run(options: RunOptions): Promise<RunResult> {
   const { seed, scenario, plant, createNode, faultKinds = null } = options;
-  const world = new World(`seed ${seed}`, scenario.nodes, plant, createNode);
+  const world = new World(`seed ${seed}`, scenario.nodes, PLANTS[plant](), createNode);
   const faults = scenario.faultEveryMs === null ? null : new Faults(world, scenario.faultEveryMs, faultKinds);
   try {
     await play(world, scenario, faults);

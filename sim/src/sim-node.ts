@@ -57,10 +57,7 @@ export class SimNode {
       entropy: (count) => random.bytes(count),
       network: world.network.networkOf(this.host),
       incarnation,
-      options: {},
-      cluster: 'sim',
-      secret: 'a secret that is known to every node of the simulation',
-      join: world.seedsFor(this),
+      ...world.settingsFor(this, process),
       realmOf: (username) => username ?? 'default',
       onLog: (line) => world.log(this.id, line),
       watcher: {
@@ -123,6 +120,7 @@ export class SimNode {
   #end(): void {
     this.#world.history.lives.ended(this.#run!.life);
     this.#run = null;
+    this.#world.ended(this);
     for (const transport of [...this.#transports]) transport.lost();
     this.#transports.clear();
   }

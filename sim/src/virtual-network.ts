@@ -1,6 +1,6 @@
 import { Dialing } from './dialing.ts';
 import { Host } from './host.ts';
-import { NetworkPath } from './network-path.ts';
+import { FAIR_WEATHER, NetworkPath, type Weather } from './network-path.ts';
 import type { PeerChannel, PeerNetwork, PeerTarget } from './ports.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
@@ -17,6 +17,8 @@ export class VirtualNetwork {
   readonly hosts = new Map<string, Host>();
   /** For plants; identity in an honest world. */
   wrap: ChannelWrapper = (channel) => channel;
+  /** Of paths that nobody has used yet. */
+  weather: Weather = FAIR_WEATHER;
   /** A channel between two machines is gone. */
   onClosed: (a: Host, b: Host) => void = () => {};
   readonly #random: Random;
@@ -50,6 +52,7 @@ export class VirtualNetwork {
     let path = this.#paths.get(key);
     if (path === undefined) {
       path = new NetworkPath(this.time, this.#random.fork(key));
+      path.weather = this.weather;
       this.#paths.set(key, path);
     }
     return path;
@@ -85,6 +88,11 @@ export class VirtualNetwork {
     const ends = [...one.ends].filter((end) => end.peerId === other.peerId);
     for (const end of ends) end.break();
     return ends.length;
+  }
+
+  /** Whether anything on the way from one to the other is held up. */
+  isBlocked(from: Host, to: Host): boolean {
+    return this.#paths.get(`${from.peerId} ${to.peerId}`)?.blocked ?? false;
   }
 
   /** Bytes that have set out on all paths. */

@@ -8,7 +8,8 @@ export const OTHER_HOST = '10.91.0.2';
 /** What a process is started through that uses {@link Cable}: it gets a network of its own, and may arrange it. */
 export const OWN_NETWORK = ['unshare', '--map-root-user', '--net'] as const;
 
-const run = (command: string): void => {
+/** A program and its arguments, none of which has a space in it. */
+export const run = (command: string): void => {
   const [program, ...args] = command.split(' ') as [string, ...string[]];
   execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
 };
@@ -56,7 +57,7 @@ export class Cable {
 }
 
 /** @returns the process that keeps it */
-async function emptyNetwork(): Promise<number> {
+export async function emptyNetwork(): Promise<number> {
   const { pid } = launch('unshare', ['--net', 'sleep', 'infinity']);
   const own = readlinkSync('/proc/self/ns/net');
   await until('a network', async () => (readlinkSync(`/proc/${pid}/ns/net`) === own ? null : true));

@@ -6,8 +6,10 @@ import type { ReceiveBytes } from './receivers.ts';
 import { FrameWriter, ServerFrames, upgradeAnswer, upgradeRequest } from './websocket.ts';
 import type { Wire } from './wire.ts';
 
-/** Where a broker listens on loopback. */
+/** Where a broker listens. */
 export interface Endpoint {
+  /** Default: loopback. */
+  readonly host?: string;
   readonly port: number;
   readonly transport: Transport;
 }
@@ -43,10 +45,10 @@ export class Connection {
 
   /** Connects and, with a filter, subscribes; resolves when the broker has answered. */
   static async open(endpoint: Endpoint, wire: Wire, clientId: string, filter: string | null): Promise<Connection> {
-    const { port, transport } = endpoint;
+    const { host = '127.0.0.1', port, transport } = endpoint;
     const isTls = transport === 'tls';
     const connection = new Connection((onread) => {
-      const options = { port, host: '127.0.0.1', noDelay: true, onread, ...TLS };
+      const options = { port, host, noDelay: true, onread, ...TLS };
       return isTls ? connectTls(options) : connectTcp(options);
     });
     await once(connection.socket, isTls ? 'secureConnect' : 'connect');

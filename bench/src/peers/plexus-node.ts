@@ -15,6 +15,8 @@ export interface NodeFile {
   /** MQTT over WebSocket is at /mqtt of it. */
   readonly httpPort: number;
   readonly peerPort: number;
+  /** Multiaddrs, with its id. */
+  readonly peerAddresses: readonly string[];
 }
 
 /** A node in a process of its own. */

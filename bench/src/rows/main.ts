@@ -26,20 +26,21 @@ export async function benchRows<M extends Measurement>(bench: RowsBench<M>, args
     args: [...args],
     options: {
       only: { type: 'string' },
-      rounds: { type: 'string', default: '3' },
-      'measure-ms': { type: 'string', default: '4000' },
+      rounds: { type: 'string' },
+      'measure-ms': { type: 'string' },
+      quick: { type: 'boolean', default: false },
       'write-docs': { type: 'boolean', default: false },
     },
   });
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+  const how = { measureMs: Number(values['measure-ms'] ?? (values.quick ? 1000 : 4000)), isQuick: values.quick };
   const wanted = pick(bench.rows, values.only);
   bench.prepare?.(wanted);
   const facts = machine();
   const outcomes = wanted.map((row): Outcome<M> => ({ row, ours: [], other: [], failure: null }));
-  for (let round = 1; round <= Number(values.rounds); round++) {
-    progress(`round ${round} of ${values.rounds}`);
-    for (const outcome of outcomes) {
-      if (outcome.failure === null) await sample(bench, outcome, Number(values['measure-ms']));
-    }
+  for (let round = 1; round <= rounds; round++) {
+    progress(`round ${round} of ${rounds}`);
+    for (const outcome of outcomes) if (outcome.failure === null) await sample(bench, outcome, how);
   }
   const text = rowsTable(outcomes);
   process.stdout.write(`\n${text}`);
@@ -59,15 +60,17 @@ function pick<M extends Measurement>(rows: readonly Row<M>[], only: string | und
 async function sample<M extends Measurement>(
   bench: RowsBench<M>,
   outcome: Outcome<M>,
-  measureMs: number,
+  { measureMs, isQuick }: { readonly measureMs: number; readonly isQuick: boolean },
 ): Promise<void> {
   const { row } = outcome;
+  const measure = (wanted: M): Promise<Numbers> =>
+    bench.measure(isQuick ? { ...wanted, parameters: { ...wanted.parameters, ...wanted.quick } } : wanted, measureMs);
   try {
-    const ours = await bench.measure(row.ours, measureMs);
+    const ours = await measure(row.ours);
     outcome.ours.push(ours);
     progress(`${row.name}: ${JSON.stringify(ours)}`);
     if (row.other === undefined) return;
-    const other = await bench.measure(row.other[1], measureMs);
+    const other = await measure(row.other[1]);
     outcome.other.push(other);
     progress(`${row.name} (${row.other[0]}): ${JSON.stringify(other)}`);
   } catch (error) {

@@ -4,10 +4,12 @@ import type { Numbers } from './job.ts';
 export interface Measurement {
   readonly job: string;
   readonly parameters: Readonly<Record<string, number>>;
+  /** In their place with --quick. */
+  readonly quick?: Readonly<Record<string, number>>;
   /** One of its numbers. */
   readonly value: string;
   /** In the table, and in the JSON file. */
-  readonly unit: '/s' | 'ms' | '×' | 'MB';
+  readonly unit: '/s' | 'ms' | '×' | 'MB' | 'B' | '%' | 'per publish';
 }
 
 export interface Row<M extends Measurement = Measurement> {
@@ -34,6 +36,11 @@ export const atLeast = (perSecond: number): RowBar => ({
 export const timesOther = (times: number, name: string): RowBar => ({
   text: `≥ ${times} × ${name}`,
   met: (ours, other) => other !== null && ours.perSecond! >= times * other.perSecond!,
+});
+
+export const atMostOther = (member: string, times: number, name: string, text = ''): RowBar => ({
+  text: `${text} ≤ ${times === 1 / 3 ? '⅓' : times} × ${name}`.trim(),
+  met: (ours, other) => other !== null && ours[member]! <= times * other[member]!,
 });
 
 export const atMost = (member: string, most: number, unit: string, text = ''): RowBar => ({

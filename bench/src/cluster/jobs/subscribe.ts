@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, type Endpoint } from '../../generator/connection.ts';
 import { createWire, type Wire } from '../../generator/wire.ts';
 import type { Peer } from '../../peers/peer.ts';
-import { type Job, quantile } from '../../rows/job.ts';
+import { type Job, type Numbers, quantile } from '../../rows/job.ts';
 import { encodeStamp, FirstMessage } from '../first-message.ts';
 
 /** Messages go out on a topic for so long before anybody wants it. */
@@ -35,14 +35,20 @@ class SteadyPublisher implements Disposable {
   }
 }
 
-interface Times {
+/** Somebody who publishes stamps on one topic at a time. */
+interface Turnable {
+  turnTo(sample: number): void;
+}
+
+export interface Times {
   readonly fromSubscribe: number;
   readonly fromAnswer: number;
   /** From the answer to the sending of the first message that arrived: what was sent in between did not. */
   readonly missed: number;
 }
 
-async function sampleOf(number: number, endpoint: Endpoint, wire: Wire, publisher: SteadyPublisher): Promise<Times> {
+/** Subscribes, once something has been published for a while on the topic of that number, and waits for the first message. */
+export async function sampleOf(number: number, endpoint: Endpoint, wire: Wire, publisher: Turnable): Promise<Times> {
   const connection = await Connection.open(endpoint, wire, `sub${number}`, null);
   const watch = new FirstMessage(wire, wire.topic(number), number);
   const both = Promise.withResolvers<void>();
@@ -67,6 +73,22 @@ async function sampleOf(number: number, endpoint: Endpoint, wire: Wire, publishe
   };
 }
 
+/** Of all samples but the first few. */
+export function timesOf(samples: readonly Times[]): Numbers {
+  const warm = samples.slice(Math.floor(samples.length * WARM_SHARE));
+  const of = (name: keyof Times, share: number): number =>
+    quantile(
+      warm.map((times) => times[name]),
+      share,
+    );
+  return {
+    p50Ms: of('fromSubscribe', 0.5),
+    p99Ms: of('fromSubscribe', 0.99),
+    fromAnswerP99Ms: of('fromAnswer', 0.99),
+    missedP99Ms: of('missed', 0.99),
+  };
+}
+
 /** A client subscribes on one node to a topic on which a client of the other publishes all the time. */
 export const firstMessageOf =
   (peer: Peer): Job =>
@@ -80,18 +102,7 @@ export const firstMessageOf =
       for (let number = 1; number <= parameters.samples!; number++) {
         samples.push(await sampleOf(number, at(running.subscribePort), wire, publisher));
       }
-      const warm = samples.slice(Math.floor(samples.length * WARM_SHARE));
-      const of = (name: keyof Times, share: number): number =>
-        quantile(
-          warm.map((times) => times[name]),
-          share,
-        );
-      return {
-        p50Ms: of('fromSubscribe', 0.5),
-        p99Ms: of('fromSubscribe', 0.99),
-        fromAnswerP99Ms: of('fromAnswer', 0.99),
-        missedP99Ms: of('missed', 0.99),
-      };
+      return timesOf(samples);
     } finally {
       await running.stop();
     }

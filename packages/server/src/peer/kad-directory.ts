@@ -36,6 +36,8 @@ const KEY_BYTES = 32;
 const CLEAN_UP_MS = 60_000;
 /** Told of at most, in one look: a single node can make up any number. */
 const MAX_FOUND = 1000;
+/** Of these, told of at once from a single answer; the rest of it has to wait for what the other nodes know. */
+const MAX_OF_ANSWER = 250;
 /** Looked at, of one peer. */
 const MAX_ADDRESSES = 32;
 /** What the nodes get that are asked to keep a record. */
@@ -200,14 +202,17 @@ export class KadDirectory implements Directory {
       { signal },
     );
     let answers = 0;
+    const left: PeerInfo[][] = [];
     await this.#run(query, signal, (event) => {
       if (event.name !== 'PEER_RESPONSE') return true;
       answers++;
-      for (const peer of event.providers) if (known.size <= MAX_FOUND) tell(peer);
-      if (known.size <= MAX_FOUND) return true;
-      this.overfull++;
-      return false;
+      const { providers } = event;
+      for (const peer of providers.slice(0, MAX_OF_ANSWER)) if (known.size <= MAX_FOUND) tell(peer);
+      if (providers.length > MAX_OF_ANSWER) left.push(providers.slice(MAX_OF_ANSWER, MAX_FOUND));
+      return known.size <= MAX_FOUND;
     });
+    for (const peer of inTurns(left)) if (known.size <= MAX_FOUND) tell(peer);
+    if (known.size > MAX_FOUND) this.overfull++;
     if (answers === 0) throw unreachable('no node has answered');
   }
 
@@ -324,6 +329,12 @@ function cidOf(key: DirectoryKey): CID {
 function targetOf({ id, multiaddrs }: PeerInfo): { peerId: string; addresses: string[] } {
   const addresses = new Set(multiaddrs.slice(0, MAX_ADDRESSES).map(withoutPeerId));
   return { peerId: id.toString(), addresses: advertised([...addresses]) };
+}
+
+/** The first of each, then the second of each, and so on. */
+function* inTurns<T>(lists: readonly (readonly T[])[]): Generator<T> {
+  const longest = Math.max(0, ...lists.map(({ length }) => length));
+  for (let i = 0; i < longest; i++) for (const list of lists) if (i < list.length) yield list[i]!;
 }
 
 function unreachable(reason: string, cause?: unknown): PlexusError {

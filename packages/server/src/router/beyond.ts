@@ -6,7 +6,7 @@ import type { PublishRun } from '../broker/publish-run.ts';
 import type { Realm } from '../broker/realm.ts';
 import type { Route } from '../broker/route.ts';
 import type { CommitTarget } from '../broker/session-store.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
 import type { Turn, TurnTask } from '../lib/turn.ts';
 import { type MeshPort, type MeshRoute, NO_MESH_ROUTE, REASK_MS } from '../mesh/ports.ts';
 import { FrameType } from '../peer/frame-types.ts';
@@ -54,6 +54,10 @@ export class Beyond implements TurnTask {
   readonly #changed = new Set<string>();
   /** Peers whose links have lost their channels: what is on them may yet go on, or come back. */
   readonly #lost = new Set<string>();
+  /** Peers that cannot be reached, while it is being found out who else of their clusters can be; until when. */
+  readonly #awaited = new Map<string, Timer>();
+  /** The one of them whose time is up. */
+  #givenUp: string | null = null;
 
   constructor(parts: BeyondParts) {
     const { mesh, options, clock, turn } = parts;
@@ -90,6 +94,7 @@ export class Beyond implements TurnTask {
 
   stop(): void {
     this.#queues.stop();
+    for (const timer of this.#awaited.values()) timer.cancel();
   }
 
   isWanted(realm: Realm, topic: string, local: Route): boolean {
@@ -170,24 +175,26 @@ export class Beyond implements TurnTask {
 
   /** What a link of the mesh still held when it ended: the peer, or another of its cluster, gets it over another. */
   onClosed({ peer }: Link, unanswered: readonly HeldFrame[]): void {
-    this.#lost.delete(peer.peerId);
+    const { peerId } = peer;
+    this.#lost.delete(peerId);
+    const sends = new Map<string, MeshSend[]>();
     for (const held of unanswered) {
       if (!(held.obligations instanceof MeshAnswer)) continue;
       held.taken = true;
-      held.obligations.again(peer.peerId);
+      const { send } = held.obligations;
+      const through = this.#through(send.realm, peerId, true);
+      const before = sends.get(through);
+      if (before === undefined) sends.set(through, [send]);
+      else before.push(send);
     }
-  }
-
-  /** A frame at QoS 1 or 2 that a peer has not answered is sent again; its obligation goes on with it. */
-  again(wanted: string, send: MeshSend): void {
-    const peerId = this.#through(send.realm, wanted, send.messages === 0);
-    if (this.#outboxes.hasRoom(peerId, costOf(send))) this.#outboxes.add(peerId, send);
-    else this.#lose(send, countOf(send));
+    // They were sent before anything that waits; and they were in memory, and bounded, on the link too.
+    for (const [through, all] of sends) this.#outboxes.putBack(through, all);
   }
 
   endOfTurn(): void {
     const realms = [...this.#changed];
     this.#changed.clear();
+    for (const peerId of [...this.#awaited.keys()]) this.#retry(peerId);
     for (const realm of realms) {
       for (const queue of this.#queues.ofRealm(realm)) {
         const route = this.#parts.mesh.route(realm, queue.topic);
@@ -258,7 +265,7 @@ export class Beyond implements TurnTask {
       this.#parts.counters.drop('peer_full', 1);
       return;
     }
-    link.held(send.type, send.frame, NO_BYTES, new MeshAnswer(this, send), send.commit?.slot ?? 0);
+    link.held(send.type, send.frame, NO_BYTES, new MeshAnswer(send), send.commit?.slot ?? 0);
   }
 
   /** Puts a message with those that wait, and gives it to those who have got the others. */
@@ -269,7 +276,7 @@ export class Beyond implements TurnTask {
     for (const peerId of route.peers) {
       if (reached?.has(mesh.clusterOf(realm, peerId)) === true) this.#toPeer(peerId, send);
     }
-    if (!this.#queues.hasRoom(realm, topic, costOf(send)) && !this.#makeRoom(send)) return;
+    if (!this.#makeRoom(send)) return;
     if (send.messages === 0) send.commit?.slots.oblige(send.commit.slot);
     const queue = this.#queues.add(send);
     this.#reach(queue, route);
@@ -278,12 +285,16 @@ export class Beyond implements TurnTask {
   /** @returns false: there is none, and the message was dropped and counted */
   #makeRoom(send: MeshSend): boolean {
     const { options, counters } = this.#parts;
-    const queue = this.#queues.find(send.realm, send.topic);
+    const { realm, topic } = send;
+    const queue = this.#queues.find(realm, topic);
     // At QoS 0 the newest goes; those that may refuse were asked before.
-    const oldest = options.queueFull === 'drop-oldest' && queue !== null ? this.#queues.shift(queue) : null;
-    if (oldest !== null) this.#release(oldest);
-    counters.drop('mesh_pending_full', countOf(oldest ?? send));
-    return oldest !== null;
+    while (!this.#queues.hasRoom(realm, topic, costOf(send))) {
+      const oldest = options.queueFull === 'drop-oldest' && queue !== null ? this.#queues.shift(queue) : null;
+      counters.drop('mesh_pending_full', countOf(oldest ?? send));
+      if (oldest === null) return false;
+      this.#release(oldest);
+    }
+    return true;
   }
 
   /** Gives everything that waits to clusters that have not got it. */
@@ -318,38 +329,60 @@ export class Beyond implements TurnTask {
   #elsewhere(peerId: string, send: MeshSend): void {
     const { mesh } = this.#parts;
     const cluster = mesh.clusterOf(send.realm, peerId);
-    const { peers } = mesh.route(send.realm, send.topic);
+    const { peers, isSettled } = mesh.route(send.realm, send.topic);
     const next = peers.find((each) => each !== peerId && mesh.clusterOf(send.realm, each) === cluster);
     const other = next && this.#through(send.realm, next, send.messages === 0);
-    if (other === undefined) this.#lose(send, countOf(send));
+    if (other === undefined && !isSettled && this.#givenUp !== peerId) this.#await(peerId, send);
+    else if (other === undefined) this.#lose(send);
     else if (!this.#mustWait(other)) this.#give(mesh.link(other)!, send);
     // Ends: who cannot be reached is forgotten after a second try, and then no route has it.
-    else this.again(other, send);
+    else if (this.#outboxes.hasRoom(other, costOf(send))) this.#outboxes.add(other, send);
+    else this.#lose(send);
+  }
+
+  /** Others of its cluster may have been found, and not yet have said what they want. */
+  #await(peerId: string, send: MeshSend): void {
+    this.#outboxes.hold(peerId, send);
+    if (this.#awaited.has(peerId)) return;
+    const { clock, options } = this.#parts;
+    const giveUp = (): void => {
+      this.#givenUp = peerId;
+      this.#retry(peerId);
+      this.#givenUp = null;
+    };
+    this.#awaited.set(peerId, clock.setTimeout(giveUp, options.meshPendingMs));
+  }
+
+  #retry(peerId: string): void {
+    this.#outboxes.retry(peerId);
+    if (this.#outboxes.has(peerId) && this.#givenUp === null) return;
+    this.#awaited.get(peerId)?.cancel();
+    this.#awaited.delete(peerId);
   }
 
   /** Nobody of the cluster it was for can be reached: the obligation towards it lapses. */
-  #lose(send: MeshSend, messages: number): void {
-    this.#parts.counters.drop('mesh_unreachable', messages);
+  #lose(send: MeshSend): void {
+    this.#parts.counters.drop('mesh_unreachable', countOf(send));
     this.#release(send);
   }
 }
 
 /** Waits for the answer of one peer to one message at QoS 1 or 2. */
 class MeshAnswer implements Obligations {
-  readonly #beyond: Beyond;
-  readonly #send: MeshSend;
+  readonly send: MeshSend;
 
-  constructor(beyond: Beyond, send: MeshSend) {
-    this.#beyond = beyond;
-    this.#send = send;
+  constructor(send: MeshSend) {
+    this.send = send;
   }
 
   meet(_slot: number, reason = 0): void {
-    const { commit } = this.#send;
-    commit?.slots.meet(commit.slot, reason);
+    const { commit } = this.send;
+    commit?.slots.meet(commit.slot, reasonFrom(reason));
   }
+}
 
-  again(peerId: string): void {
-    this.#beyond.again(peerId, this.#send);
-  }
+/** What a publisher may be told of the answer of a stranger's node: anything else would be a packet that its client does not know. */
+function reasonFrom(reason: number): number {
+  if (reason < Reason.UnspecifiedError) return Reason.Success;
+  return reason === Reason.QuotaExceeded || reason === Reason.NotAuthorized ? reason : Reason.UnspecifiedError;
 }

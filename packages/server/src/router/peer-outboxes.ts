@@ -10,7 +10,7 @@ export interface OutboxLimits {
 }
 
 interface Outbox {
-  readonly sends: Fifo<MeshSend>;
+  sends: Fifo<MeshSend>;
   messages: number;
 }
 
@@ -66,12 +66,43 @@ export class PeerOutboxes {
   }
 
   add(peerId: string, send: MeshSend): void {
-    let outbox = this.#outboxes.get(peerId);
-    if (outbox === undefined) {
-      outbox = { sends: new Fifo(), messages: 0 };
-      this.#outboxes.set(peerId, outbox);
-      this.#connect(peerId, (link) => this.#connected(peerId, link));
-    }
+    this.#push(this.#outboxes.get(peerId) ?? this.#dial(peerId), send);
+  }
+
+  /** Puts what was sent before all that waits for the peer in front of it, in order. */
+  putBack(peerId: string, sends: readonly MeshSend[]): void {
+    const outbox = this.#outboxes.get(peerId) ?? this.#dial(peerId);
+    const { sends: later } = outbox;
+    outbox.sends = new Fifo();
+    for (const send of sends) this.#push(outbox, send);
+    for (let send = later.shift(); send !== undefined; send = later.shift()) outbox.sends.push(send);
+  }
+
+  /** As `add`, for a peer that cannot be reached: it is not dialled, and what is for it waits for `retry`. */
+  hold(peerId: string, send: MeshSend): void {
+    this.#push(this.#outboxes.get(peerId) ?? this.#create(peerId), send);
+  }
+
+  /** What is held for a peer has another chance: each goes where `failed` says. */
+  retry(peerId: string): void {
+    this.#connected(peerId, null);
+  }
+
+  #create(peerId: string): Outbox {
+    const outbox = { sends: new Fifo<MeshSend>(), messages: 0 };
+    this.#outboxes.set(peerId, outbox);
+    return outbox;
+  }
+
+  #dial(peerId: string): Outbox {
+    const outbox = this.#create(peerId);
+    this.#connect(peerId, (link) => {
+      if (this.#outboxes.get(peerId) === outbox) this.#connected(peerId, link);
+    });
+    return outbox;
+  }
+
+  #push(outbox: Outbox, send: MeshSend): void {
     outbox.sends.push(send);
     outbox.messages += countOf(send);
     this.bytes += costOf(send);

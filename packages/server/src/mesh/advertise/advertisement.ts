@@ -21,6 +21,8 @@ export class Advertisement implements Ordered {
   takenAtWallMs: number | null = null;
   /** Under which it was last taken. */
   takenKeys: readonly Uint8Array[] = [];
+  /** Nodes of the directory that were known then. */
+  takenAmong = 0;
   /** Whoever waits for it is to hear when it is taken. */
   isNews = true;
 

@@ -1,13 +1,16 @@
 import type { Advertisement } from './advertisement.ts';
 import { OrderedQueue } from './ordered-queue.ts';
 
+/** More than there will ever be keys. */
+const BEHIND_ALL = 2 ** 50;
 /** While others wait, one turn in so many goes to what has failed before. */
 const RETRY_EVERY = 4;
 
 /**
  * Which advertisement is next, when more wait than the rate allows.
  *
- * - A new key comes first, the newest before the others: somebody waits for it.
+ * - A new key comes first, the newest before the others: somebody waits for it. Those of subscribers come before those of publishers, who
+ *   look for subscribers by themselves whenever they publish on a new topic.
  * - A renewal comes when no new key waits, the one that expires soonest before the others. Once it is close to expiry, new keys and
  *   renewals take turns: a flood of new keys leaves half of the rate to them.
  * - What has failed before comes when nothing else waits, and else every fourth time: keys that nobody takes leave most of the rate to the others.
@@ -36,7 +39,7 @@ export class AdvertisingTurns {
   add(advertisement: Advertisement): void {
     if (advertisement.failures > 0) advertisement.enter(this.#retries, advertisement.nextAtMs);
     else if (advertisement.takenAtWallMs !== null) advertisement.enter(this.#renewals, advertisement.takenUntilMs);
-    else advertisement.enter(this.#fresh, -advertisement.number);
+    else advertisement.enter(this.#fresh, freshOrder(advertisement));
   }
 
   addLater(advertisement: Advertisement, atMs: number): void {
@@ -72,4 +75,8 @@ export class AdvertisingTurns {
     if (fresh === null || renewal === null) return fresh ?? renewal;
     return this.#wasFresh && renewal.takenUntilMs - nowMs < this.#urgentMs ? renewal : fresh;
   }
+}
+
+function freshOrder({ key, number }: Advertisement): number {
+  return key.kind === 'subscriber' ? -number : BEHIND_ALL - number;
 }

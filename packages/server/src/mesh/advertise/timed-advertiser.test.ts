@@ -129,6 +129,16 @@ describe('an advertiser', () => {
     expect(mostWithin(again, 1000)).toBeLessThan(45);
   });
 
+  it('says keys of subscribers before those of publishers', async () => {
+    const world = new World({ ratePerS: 1 });
+    world.add('/s1');
+    world.advertiser.add({ kind: 'publisher', realm: 'r', path: '/p1' });
+    world.advertiser.add({ kind: 'publisher', realm: 'r', path: '/p2' });
+    world.add('/s2');
+    await world.pass(5000, 100);
+    expect(world.said).toEqual(['1/s2', '1/s1', '1/p2', '1/p1']);
+  });
+
   it('says the newest first', async () => {
     const world = new World({ ratePerS: 1, concurrency: 1 });
     world.add('/a', '/b', '/c');
@@ -383,5 +393,39 @@ describe('an advertiser', () => {
     await world.pass(600_000, 1000);
     expect([world.said, world.told, world.clock.pending]).toEqual([['1/b'], [], 0]);
     expect(world.records.provided[0]!.signal.aborted).toBe(true);
+  });
+});
+
+describe('a directory that grows', () => {
+  it.each([
+    [1, 2, true],
+    [3, 5, false],
+    [3, 6, true],
+    [40, 55, false],
+    [40, 56, true],
+    [40, 20, false],
+  ])('from %i to %i nodes that are known: said again %s', async (before, now, isAgain) => {
+    const world = new World();
+    world.records.peers = before;
+    world.add('/a', '/b');
+    await world.settle();
+    expect(world.told).toHaveLength(2);
+    await world.pass(10_000, 1000);
+    expect(world.said).toHaveLength(2);
+    world.records.peers = now;
+    await world.pass(10_000, 1000);
+    expect(world.said).toHaveLength(isAgain ? 4 : 2);
+    // Whoever looked meanwhile may have missed it.
+    expect(world.told).toHaveLength(isAgain ? 4 : 2);
+    await world.pass(20_000, 1000);
+    expect(world.said).toHaveLength(isAgain ? 4 : 2);
+  });
+
+  it('is not looked at by one that has stopped', async () => {
+    const world = new World();
+    world.add('/a');
+    await world.settle();
+    world.advertiser.stop();
+    expect(world.clock.pending).toBe(0);
   });
 });

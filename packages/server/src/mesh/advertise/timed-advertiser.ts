@@ -32,7 +32,7 @@ export const ADVERTISER_DEFAULTS: TimedAdvertiserOptions = {
 };
 
 export interface TimedAdvertiserPorts {
-  readonly directory: Pick<Directory, 'provide'>;
+  readonly directory: Pick<Directory, 'provide' | 'status'>;
   readonly keysOf: DirectoryKeysOf;
   readonly clock: Clock;
   readonly random: () => number;
@@ -51,12 +51,19 @@ const FIRST_RETRY_MS = 1000;
 const MOST_RETRY_MS = 60_000;
 /** Part of a delay that is left to chance: what was said together is not said together again. */
 const SPREAD = 0.2;
+/** How often it is looked whether the directory has grown. */
+const GROWTH_LOOK_MS = 5000;
+/** A node knows so many more of the directory each time that has doubled, as kad-dht is set up (`peer/kad-service.ts`: k). */
+const PER_DOUBLING = 8;
 /** Keys looked at in one turn of the event loop: those for which there is nothing to do cost no rate. */
 const MAX_LOOKS = 256;
 
 /**
  * Says keys to the directory, and again before their records expire. Who is next when not all can be said at once: `AdvertisingTurns`. Each
  * is said for all epochs in use, and counts as taken when all of its records were.
+ *
+ * A record is with the nodes next to its key that were there when it was said. When the directory has grown much since, others look at nodes that
+ * have not heard of it: then it is said again at once, and counts as news.
  */
 export class TimedAdvertiser implements Advertiser {
   onAdvertised: ((key: MeshKey) => void) | null = null;
@@ -71,6 +78,7 @@ export class TimedAdvertiser implements Advertiser {
   #freeAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | null = null;
   #timerAtMs = 0;
+  #growth: Timer | null = null;
   #stopped = false;
 
   constructor(ports: TimedAdvertiserPorts, options: Partial<TimedAdvertiserOptions> = {}) {
@@ -91,6 +99,7 @@ export class TimedAdvertiser implements Advertiser {
       this.counters.refused++;
       return;
     }
+    this.#growth ??= this.#ports.clock.setTimeout(() => this.#lookForGrowth(), GROWTH_LOOK_MS);
     const advertisement = new Advertisement(key, ++this.#added);
     this.#all.set(id, advertisement);
     this.#wait(advertisement);
@@ -158,6 +167,7 @@ export class TimedAdvertiser implements Advertiser {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#timer = null;
+    this.#growth?.cancel();
     for (const flight of this.#flights) this.#abort(flight);
   }
 
@@ -167,6 +177,20 @@ export class TimedAdvertiser implements Advertiser {
     advertisement.nextAtMs = now;
     this.#turns.add(advertisement);
     this.#wakeAt(now);
+  }
+
+  #lookForGrowth(): void {
+    this.#growth = null;
+    const { peers } = this.#ports.directory.status();
+    for (const advertisement of this.#all.values()) {
+      const { flight, takenAmong, takenUntilMs } = advertisement;
+      if (flight !== null || takenUntilMs <= this.#ports.clock.now() || !hasGrown(takenAmong, peers)) continue;
+      advertisement.leave();
+      advertisement.isNews = true;
+      advertisement.renewAtMs = Number.NEGATIVE_INFINITY;
+      this.#wait(advertisement);
+    }
+    if (this.#all.size > 0) this.#growth = this.#ports.clock.setTimeout(() => this.#lookForGrowth(), GROWTH_LOOK_MS);
   }
 
   #wakeAt(atMs: number): void {
@@ -255,6 +279,7 @@ export class TimedAdvertiser implements Advertiser {
     advertisement.isNews = false;
     advertisement.failures = 0;
     advertisement.takenKeys = keys;
+    advertisement.takenAmong = this.#ports.directory.status().peers;
     advertisement.takenAtWallMs = clock.wallMs();
     // From when it was sent: some node may have had it from then on.
     advertisement.takenUntilMs = startedAtMs + ttlMs;
@@ -305,6 +330,11 @@ function stateOf({ flight, failures, takenUntilMs }: Advertisement, nowMs: numbe
   if (flight !== null) return 'advertising';
   if (failures > 0) return 'failed';
   return takenUntilMs > nowMs ? 'advertised' : 'waiting';
+}
+
+/** So much that a record may be out of sight: to twice as many nodes while there are few, to four times as many later. */
+function hasGrown(before: number, now: number): boolean {
+  return now > before && now >= Math.min(2 * before, before + 2 * PER_DOUBLING);
 }
 
 function sameKeys(some: readonly Uint8Array[], others: readonly Uint8Array[]): boolean {

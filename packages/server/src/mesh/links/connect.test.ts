@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { FrameType } from '../../peer/frame-types.ts';
+import { encodeSigned } from './link-frames.ts';
 import { MeshWorld, type TestPeer } from './testing/world.ts';
 
 let world: MeshWorld;
@@ -86,6 +88,23 @@ describe('what a peer has told', () => {
   });
 });
 
+describe('a pool that dials as many as it may', () => {
+  it('says nothing of a peer that has to wait: it is dialled when there is room', async () => {
+    world = new MeshWorld();
+    const a = world.peer('a', {}, { pool: { maxDials: 2 } });
+    const others = ['b', 'c', 'd', 'e', 'f'].map((id) => world.peer(id));
+    for (const other of others) a.links.ask('r', '/x', other.target);
+    await world.pass(2000);
+    expect(a.answers.sort()).toEqual(others.map(({ id }) => `r/x ${id} true`));
+    for (const other of others) other.link(a)!.close('evicted');
+    await world.settle();
+    const connected = others.map((other) => connecting(a, other));
+    await world.pass(2000);
+    expect(connected.flat()).toHaveLength(5);
+    expect(connected.flat()).not.toContain('none');
+  });
+});
+
 describe('connect', () => {
   it('dials once for all that wait, and waits until the peer has said its filters again', async () => {
     const [a, b] = await parted();
@@ -100,6 +119,21 @@ describe('connect', () => {
     expect(third).toEqual([]);
     await world.settle();
     expect(third).toEqual(['b b']);
+  });
+
+  it('does not wait for ever for a peer that begins to say everything anew, and does not go on', async () => {
+    world = new MeshWorld();
+    const [a, b] = [world.peer('a'), world.peer('b')];
+    await world.link(a, b);
+    await world.pass(6000);
+    // Its pool says it, and what would say the rest has gone.
+    b.links.stop();
+    b.linkEvents.onControl = () => {};
+    b.link(a)!.control(FrameType.MeshToken, encodeSigned('r', b.realms.get('r')!.token!.bytes));
+    await world.pass(1);
+    const outcomes = connecting(a, b);
+    await world.pass(6000);
+    expect(outcomes).toEqual(['b ']);
   });
 
   it('gives up on a peer that nobody knows, and on one that cannot be reached twice, which is forgotten then', async () => {

@@ -71,7 +71,7 @@ export class KnownPeers {
       clock,
       random,
       schedule,
-      failed: (peer, mayRetry) => this.#dialFailed(peer, mayRetry),
+      failed: (peer) => this.#dialFailed(peer),
     });
   }
 
@@ -221,11 +221,11 @@ export class KnownPeers {
     return peer;
   }
 
-  #dialFailed(peer: MeshPeer, mayRetry: boolean): void {
+  #dialFailed(peer: MeshPeer): void {
     for (const realm of peer.realms.values()) this.#setup.asks.failAll(realm);
     if (peer.failures >= MAX_FAILURES) this.#forgetHeard(peer);
     this.#tellLater(peer);
-    if (peer.connects.length > 0 && mayRetry && peer.failures < MAX_FAILURES) {
+    if (peer.connects.length > 0 && peer.failures < MAX_FAILURES) {
       peer.retryAtMs = peer.notBeforeMs;
       this.#setup.alarm.by(peer.retryAtMs);
     } else this.#answerConnects(peer, null);

@@ -98,9 +98,9 @@ export class MeshPeer {
   told = 0;
   wanted = 0;
   heardPaths = 0;
-  /** What was asked last of `accepts`. */
+  /** What was asked last of `accepts`; null: nothing that still counts. */
   acceptedRealm = '';
-  acceptedTopic = '';
+  acceptedTopic: string | null = null;
   accepted = false;
 
   constructor(peerId: string) {
@@ -128,6 +128,6 @@ export class MeshPeer {
   }
 
   forgetAccepted(): void {
-    this.acceptedTopic = '';
+    this.acceptedTopic = null;
   }
 }

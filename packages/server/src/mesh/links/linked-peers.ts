@@ -59,6 +59,8 @@ export class LinkedPeers implements MeshLinks, LinkEvents, TurnTask {
   readonly #heard: HeardFilters;
   readonly #asks: Asks;
   readonly #known: KnownPeers;
+  /** Everything is to be said to them, once however often they have shown their tokens in this turn. */
+  #toSayAll = new Set<PeerRealm>();
   #scheduled = false;
   #outcomes: { realm: string; path: KeyPath; peerId: string; ok: boolean }[] = [];
   #remoteChanges = new Set<string>();
@@ -285,6 +287,7 @@ export class LinkedPeers implements MeshLinks, LinkEvents, TurnTask {
 
   endOfTurn(): void {
     this.#scheduled = false;
+    this.#sayAll();
     this.#own.endOfTurn();
     this.#asks.endOfTurn();
     this.#known.dial();
@@ -347,10 +350,18 @@ export class LinkedPeers implements MeshLinks, LinkEvents, TurnTask {
 
   #onRights(realm: PeerRealm): void {
     this.#heard.recheck(realm);
-    this.#own.sayAll(realm);
-    this.#asks.sayAll(realm);
+    this.#toSayAll.add(realm);
     this.#remoteChanged(realm.realm);
     this.#known.gotRights(realm.peer);
+  }
+
+  #sayAll(): void {
+    for (const realm of this.#toSayAll) {
+      if (!realm.hasRights || !realm.peer.isUp) continue;
+      this.#own.sayAll(realm);
+      this.#asks.sayAll(realm);
+    }
+    this.#toSayAll.clear();
   }
 
   #onNoRights(realm: PeerRealm): void {

@@ -6,6 +6,9 @@ import { encodeSigned, type SignedFrame } from './link-frames.ts';
 import type { MeshPeer, PeerRealm } from './link-peer.ts';
 import type { Refusals } from './refusals.ts';
 
+/** What is refused for one of these is refused whenever it is looked at again. */
+const FOR_EVER: ReadonlySet<TokenProblem> = new Set(['malformed', 'forged', 'stolen', 'foreign_realm']);
+
 export interface RightsListener {
   /** Both ends have tokens that hold, or one of them has shown its own anew: everything is said from the beginning. */
   onRights(realm: PeerRealm): void;
@@ -87,10 +90,12 @@ export class TokenExchange {
       return;
     }
     const realm = peer.realm(name);
-    realm.offered = Uint8Array.from(bytes);
+    const result = realms.check(bytes, peer.peerId);
+    // A peer may show as much as a frame holds: only what may yet come to hold is worth its memory.
+    realm.offered = typeof result === 'string' && FOR_EVER.has(result) ? null : Uint8Array.from(bytes);
     realm.generation++;
     realm.isAllSaid = false;
-    this.#take(realm, realms.check(realm.offered, peer.peerId));
+    this.#take(realm, result);
     this.#update(realm, true);
   }
 

@@ -28,6 +28,23 @@ describe('tokens', () => {
     expect(a.match('r', 'x/1')).toEqual(['b']);
   });
 
+  it('that are shown again and again in one turn have everything said once', async () => {
+    world = new MeshWorld();
+    const [a, b] = [world.peer('a'), world.peer('b')];
+    a.want('r', 'x/#');
+    a.links.tell('r', '/x', b.target);
+    await world.settle();
+    const token = b.realms.get('r')!.token!.bytes;
+    const before = world.seen().length;
+    for (let i = 0; i < 50; i++) b.link(a)!.control(FrameType.MeshToken, encodeSigned('r', token));
+    await world.settle();
+    const said = world.seen().slice(before);
+    expect(said.filter((each) => each === 'b>a 40')).toHaveLength(50);
+    // The network may hand them out in a few pieces.
+    expect(said.filter((each) => each === 'a>b 43').length).toBeLessThan(5);
+    expect(said.filter((each) => each === 'a>b 42').length).toBeLessThan(5);
+  });
+
   it('of other realms are not shown', async () => {
     world = new MeshWorld();
     const [a, b] = [world.peer('a'), world.peer('b')];

@@ -1,6 +1,6 @@
 import { PlexusError } from '@plexus/protocol';
 import type { Clock } from '../../../lib/clock.ts';
-import type { Directory } from '../../../peer/directory.ts';
+import type { Directory, DirectoryStatus } from '../../../peer/directory.ts';
 
 export interface Provided {
   readonly key: string;
@@ -9,7 +9,7 @@ export interface Provided {
 }
 
 /** A directory that takes records after a while, unless it is told otherwise, and says which. Its keys are texts. */
-export class FakeRecords implements Pick<Directory, 'provide'> {
+export class FakeRecords implements Pick<Directory, 'provide' | 'status'> {
   readonly provided: Provided[] = [];
   /** By key, when it was taken last. */
   readonly takenAtMs = new Map<string, number>();
@@ -17,12 +17,18 @@ export class FakeRecords implements Pick<Directory, 'provide'> {
   underWay = 0;
   mostUnderWay = 0;
   latencyMs = 0;
+  /** Nodes of the directory that are known. */
+  peers = 1000;
   /** What becomes of a record; `silent`: nobody answers until the signal. */
   answer: (key: string) => 'taken' | 'refused' | 'silent' = () => 'taken';
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  status(): DirectoryStatus {
+    return { mode: 'server', peers: this.peers, records: 0 };
   }
 
   async provide(bytes: Uint8Array, signal: AbortSignal): Promise<number> {

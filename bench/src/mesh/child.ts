@@ -1,0 +1,4 @@
+import { answerJobs } from '../rows/answer-jobs.ts';
+import { jobs } from './jobs/index.ts';
+
+answerJobs(jobs);
