@@ -71,6 +71,11 @@ describe('plexus realm create', () => {
     });
   });
 
+  it('makes the folder that it is told to write to', async () => {
+    expect(await create('--out', at('new/folder/authority'))).toMatchObject({ code: 0 });
+    expect(statSync(at('new/folder')).mode & 0o777).toBe(0o700);
+  });
+
   it('makes a file for the configuration where it is told to, and never over another', async () => {
     const { code, out, err } = await create('--config', at('config'));
     expect({ code, err }).toEqual({ code: 0, err: '' });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import type { DocumentFacts, RealmAuthority, Revocation } from '@plexus/server/files';
 import { Command } from 'commander';
 import { CommandError, type Io, printable, UsageError, write } from '../io.ts';
@@ -71,6 +71,7 @@ function createCommand(io: Io): Command {
       // All that can be wrong with it was typed.
       const authority = asUsage(server, make);
       if (config !== undefined && existsSync(config)) throw new CommandError(`${config} is there already`);
+      mkdirSync(dirname(out), { recursive: true, mode: 0o700 });
       if (!server.createAuthorityFile(out, authority)) throw new CommandError(`${out} is there already`);
       // The key alone on stdout, for scripts; what to do with it beside it.
       await write(io.stdout, `${authority.authorityKey}\n`);

@@ -137,6 +137,10 @@ export class Mesh implements MeshPort, LifecyclePart {
     this.#parts.links.connect(peerId, done);
   }
 
+  maySend(realm: string, peerId: string): boolean {
+    return this.#parts.links.maySend(realm, peerId);
+  }
+
   clusterOf(realm: string, peerId: string): string {
     return this.#parts.links.clusterOf(realm, peerId);
   }
@@ -160,8 +164,10 @@ export class Mesh implements MeshPort, LifecyclePart {
 
   /** Nobody need keep this node current under a key for the sake of a `seek`. */
   unseek(realm: string, path: KeyPath): void {
-    const { published, links } = this.#parts;
-    if (!published.isPublished(realm, path)) links.unask(realm, path);
+    const { published, links, lookups } = this.#parts;
+    if (published.isPublished(realm, path)) return;
+    links.unask(realm, path);
+    lookups.forget({ kind: 'subscriber', realm, path });
   }
 
   /** Whether what `seek` or `route` has begun came to an end. Begins nothing. */
@@ -256,6 +262,7 @@ export class Mesh implements MeshPort, LifecyclePart {
     }
     advertiser.remove(key);
     lookups.cancel(oppositeOf(key));
+    lookups.forget(oppositeOf(key));
     links.unask(realm, path);
   }
 

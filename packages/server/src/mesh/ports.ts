@@ -108,6 +108,8 @@ export interface Lookups {
   renew(key: MeshKey): void;
   /** Nobody waits for the answer any more. */
   cancel(key: MeshKey): void;
+  /** Nobody will tell of changes under the key from now on: what is known is not used any more, and the next `get` asks anew. */
+  forget(key: MeshKey): void;
   /** A record that turned out wrong: the peer is left out for a while, under every key; `onFound` is told of it as a publisher all the same. */
   wasWrong(peerId: string): void;
   pending(): readonly PendingQuery[];
@@ -161,6 +163,8 @@ export interface MeshPort {
   link(peerId: string): Link | null;
   /** Dials a peer whose link has gone. @param done with the link, when the peer has said again what it wants, or null when it cannot be reached */
   connect(peerId: string, done: (link: Link | null) => void): void;
+  /** Whether a peer may be sent messages of the realm now. */
+  maySend(realm: string, peerId: string): boolean;
   /** The same for all peers of one cluster, as their tokens say; else the peer id. */
   clusterOf(realm: string, peerId: string): string;
   /** Whether what comes over a link may be published there. Counts what may not. */

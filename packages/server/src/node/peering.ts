@@ -143,7 +143,9 @@ function meshNetworking(config: Config): Pick<Libp2pNetworkOptions, 'directory' 
       upnp,
       isReachable: reachable,
     },
-    ...(config.publicAddresses.length > 0 && { announce: config.publicAddresses.map(toMultiaddr) }),
+    // Who says that nobody reaches it is told of under the addresses of its relays.
+    ...(config.publicAddresses.length > 0 &&
+      reachable !== 'no' && { announce: config.publicAddresses.map(toMultiaddr) }),
   };
 }
 
@@ -164,8 +166,8 @@ export function addPeering(
   lifecycle.add('links', pool);
 }
 
-function addressesOf({ publicAddresses }: Config, network: PeerNetwork): () => readonly string[] {
-  if (publicAddresses.length === 0) return () => network.addresses;
+function addressesOf({ publicAddresses, reachable }: Config, network: PeerNetwork): () => readonly string[] {
+  if (publicAddresses.length === 0 || reachable === 'no') return () => network.addresses;
   const told = publicAddresses.map(toMultiaddr);
   return () => told;
 }

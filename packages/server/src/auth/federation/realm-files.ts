@@ -8,7 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { randomId } from '../../lib/random.ts';
@@ -69,7 +69,8 @@ export function replaceWhole(path: string, content: string, mode = 0o600): void 
 function writeAndSync(path: string, content: string, mode: number): void {
   const file = openSync(path, 'wx', mode);
   try {
-    writeSync(file, content);
+    // Not `writeSync`, which may write a part of it and say so.
+    writeFileSync(file, content);
     fsyncSync(file);
   } finally {
     closeSync(file);

@@ -52,6 +52,39 @@ describe('what nobody has asked for', () => {
   });
 });
 
+describe('what is forgotten', () => {
+  it('is asked anew, and not used meanwhile', async () => {
+    const { lookups, pass, asked, plant, shown } = scene({ directory: { delayMs: 100 } });
+    lookups.get(A);
+    await pass(200);
+    expect(lookups.get(A).isComplete).toBe(true);
+    plant(A, 'p');
+    lookups.forget(A);
+    expect(lookups.peek(A)).toBe(null);
+    expect(lookups.get(A).isComplete).toBe(false);
+    await pass(200);
+    expect(shown(A)).toEqual(['p']);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('keeps the query that is under way', async () => {
+    const { lookups, pass, asked } = scene({ directory: { delayMs: 100 } });
+    lookups.get(A);
+    await pass(200);
+    lookups.renew(A);
+    await pass(50);
+    lookups.forget(A);
+    expect(lookups.get(A).isComplete).toBe(false);
+    await pass(1000);
+    expect(lookups.get(A).isComplete).toBe(true);
+    expect(asked.length).toBe(2);
+  });
+
+  it('may be something of which nothing is known', () => {
+    expect(() => scene().lookups.forget(A)).not.toThrow();
+  });
+});
+
 describe('keys of the directory', () => {
   it('are all asked in one query, and what they have is one', async () => {
     const { lookups, setEpochs, plant, pass, heard, asked, shown } = scene();

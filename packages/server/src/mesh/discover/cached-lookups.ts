@@ -150,6 +150,13 @@ export class CachedLookups implements Lookups {
     this.#renew(entry);
   }
 
+  forget(key: MeshKey): void {
+    const entry = this.#entries.get(idOf(key));
+    if (entry === undefined) return;
+    if (entry.query === null && !entry.isRenewBehind) this.#drop(entry);
+    else entry.completeUntil = Math.min(entry.completeUntil, this.#clock.now());
+  }
+
   wasWrong(peerId: string): void {
     this.#wrong.add(peerId);
   }

@@ -180,8 +180,10 @@ export class KnownPeers {
     }
     peer.connects.push(done);
     const isThere = peer.isUp && this.#setup.pool.find('mesh', peerId) === peer.link;
-    if (isThere) this.maybeReady(peer);
-    else if (peer.retryAtMs === NEVER) this.#dials.want(peer);
+    if (isThere) {
+      this.maybeReady(peer);
+      this.#awaitReady(peer);
+    } else if (peer.retryAtMs === NEVER) this.#dials.want(peer);
   }
 
   /** It may have said all that those who wait for its link have to know. */
@@ -205,6 +207,14 @@ export class KnownPeers {
   sweep(): void {
     const nowMs = this.#setup.clock.now();
     for (const peer of [...this.#peers.values()]) this.#sweepPeer(peer, nowMs);
+  }
+
+  /** It may be saying everything anew: that has an end too. */
+  #awaitReady(peer: MeshPeer): void {
+    if (peer.readyByMs !== NEVER) return;
+    const { clock, options, alarm } = this.#setup;
+    peer.readyByMs = clock.now() + options.answerMs;
+    alarm.by(peer.readyByMs);
   }
 
   #add(peerId: string): MeshPeer {

@@ -79,7 +79,7 @@ export class MeshPeer {
   hasRights = false;
   /** By when it has to have rights; only while it has a link and none. */
   admitByMs = Number.POSITIVE_INFINITY;
-  /** By when it has to have said everything again; only after a new channel. */
+  /** By when it has to have said everything again; only after a new channel, and while somebody waits for that. */
   readyByMs = Number.POSITIVE_INFINITY;
   /** When it is dialled again for those who wait in `connects`. */
   retryAtMs = Number.POSITIVE_INFINITY;
