@@ -98,7 +98,13 @@ describe('messages across the mesh', () => {
       await mesh.add({ cluster: 'right' }),
       await mesh.add({ cluster: 'right' }),
     ];
-    const receivers = [subscriber(b, 'x/#'), subscriber(c, 'x/#'), subscriber(c, 'x/+', 0), subscriber(d, 'x/y'), subscriber(d, '#')];
+    const receivers = [
+      subscriber(b, 'x/#'),
+      subscriber(c, 'x/#'),
+      subscriber(c, 'x/+', 0),
+      subscriber(d, 'x/y'),
+      subscriber(d, '#'),
+    ];
     await mesh.advance(2000);
     const publisher = a.client('publisher');
     for (const text of numbers(5)) publisher.publish('x/y', text, { qos: 1 });
@@ -107,7 +113,9 @@ describe('messages across the mesh', () => {
     expect(a.meshing!.mesh.route('default', 'x/y').peers).toHaveLength(1);
     for (const node of [c, d]) expect(node.messaging.beyond().duplicates).toBe(0);
     // One node speaks for each key.
-    const speaking = [c, d].map(({ meshing }) => meshing!.advertiser.list().filter(({ kind }) => kind === 'subscriber'));
+    const speaking = [c, d].map(({ meshing }) =>
+      meshing!.advertiser.list().filter(({ kind }) => kind === 'subscriber'),
+    );
     const paths = speaking.flat().map(({ path }) => path);
     expect([...paths].sort()).toEqual(['', '/x', '/x/y']);
   });
@@ -147,6 +155,29 @@ describe('messages across the mesh', () => {
     expect(got[0]).toBe('before');
     expect(got.at(-1)).toBe('after');
     expect(got).toEqual([...new Set(got)]);
+  });
+
+  it('reach every member of a cluster when the one that took them dies before it has passed them on to all', async () => {
+    const mesh = new TestMesh();
+    const a = await mesh.add();
+    const right: MeshNode[] = [];
+    for (let i = 0; i < 3; i++) right.push(await mesh.add({ cluster: 'right' }));
+    const receivers = right.map((node) => subscriber(node, 't/#'));
+    await mesh.advance(2000);
+    const publisher = a.client('publisher');
+    publisher.publish('t/1', 'before', { qos: 1 });
+    await mesh.advance(1000);
+    const [speaker] = a.meshing!.mesh.route('default', 't/1').peers;
+    const first = right.find(({ nodeId }) => nodeId === speaker)!;
+    const [second, third] = right.filter((node) => node !== first);
+    // It reaches the second, and not the third.
+    mesh.hub.freeze(first.nodeId, third!.nodeId);
+    const packetId = publisher.publish('t/1', 'one', { qos: 1 });
+    await mesh.settle();
+    mesh.kill(first);
+    await mesh.advance(20_000);
+    expect(publisher.reasonFor(packetId)).toBe(Reason.Success);
+    for (const node of [second, third]) expect(receivers[right.indexOf(node!)]!.take()).toEqual(['before', 'one']);
   });
 
   it('do not go beyond what the token of the publishing node says, on either end', async () => {
@@ -190,6 +221,28 @@ describe('messages across the mesh', () => {
     expect(receiver.take()).toEqual(['three']);
   });
 
+  it('stop while the revocations that are known are too old, and go on when one node has a newer list', async () => {
+    const mesh = await TestMesh.of(3);
+    const [a, b, c] = mesh.nodes;
+    const receiver = subscriber(b!, '#');
+    mesh.revoke('default', null, c!, 60_000);
+    subscriber(c!, 't');
+    const publisher = a!.client('publisher');
+    await mesh.advance(10_000);
+    publisher.publish('t', 'one', { qos: 1 });
+    await mesh.advance(10_000);
+    expect(receiver.take()).toEqual(['one']);
+    await mesh.advance(60_000);
+    publisher.publish('t', 'two', { qos: 1 });
+    await mesh.advance(1000);
+    expect(receiver.take()).toEqual([]);
+    mesh.revoke('default', null, c!);
+    await mesh.advance(150_000);
+    publisher.publish('t', 'three', { qos: 1 });
+    await mesh.advance(1000);
+    expect(receiver.take()).toEqual(['three']);
+  });
+
   it('reach known subscribers while the directory is out of reach, and new ones when it is back', async () => {
     const mesh = await TestMesh.of(3);
     const [a, b, c] = mesh.nodes;
@@ -211,6 +264,23 @@ describe('messages across the mesh', () => {
     await mesh.advance(1000);
     expect(known.take()).toEqual(['three']);
     expect(late.take()).toEqual(['three']);
+  });
+
+  it('reach a subscriber whose node could not be reached when it came, with the first message after', async () => {
+    const mesh = await TestMesh.of(2);
+    const [a, b] = mesh.nodes;
+    const publisher = a!.client('publisher');
+    publisher.publish('t', 'nobody', { qos: 1 });
+    await mesh.advance(2000);
+    mesh.hub.cut(a!.nodeId, b!.nodeId);
+    const late = subscriber(b!, 't');
+    await mesh.advance(10_000);
+    mesh.hub.heal(a!.nodeId, b!.nodeId);
+    await mesh.advance(70_000);
+    expect(a!.meshing!.mesh.wanting('default', 't')).toEqual([b!.nodeId]);
+    publisher.publish('t', 'x', { qos: 1 });
+    await mesh.advance(1000);
+    expect(late.take()).toEqual(['x']);
   });
 
   it('do not tell the client id of their publisher', async () => {

@@ -1,7 +1,10 @@
 import {
+  decodePublishProperties,
+  PacketError,
   type ProtocolVersion,
   type PublishView,
   publishSize,
+  Reason,
   type RecentTopic,
   sameBytes,
   writePublish,
@@ -89,6 +92,16 @@ export class PublishRun {
     return true;
   }
 
+  /** Whether clients of this node may get what is in a run that somebody else has put together. @throws {PacketError} if not */
+  checkProperties(): void {
+    if (this.version !== 5) return;
+    const { buffer } = this.#own;
+    PublishRun.forEachPacket(this.#own, (start) => {
+      const { propertiesStart, payloadStart } = bodyOf(buffer, start, 5, this.topic.bytes.length);
+      checkProperties(buffer, propertiesStart, payloadStart);
+    });
+  }
+
   form(version: ProtocolVersion): WireForm {
     if (version === this.version) return this.#own;
     this.#other ??= this.#transcode(version);
@@ -162,6 +175,17 @@ function packetEnd(buffer: Uint8Array, start: number): number {
     length |= (byte & 0x7f) << shift;
     if (byte < 0x80) return at + length;
   }
+}
+
+/**
+ * Properties that somebody else has put together, without their length: whether clients of this node may get them.
+ * @throws {PacketError} for what no PUBLISH may have that a client sends to a server
+ */
+export function checkProperties(bytes: Uint8Array, start: number, end: number): void {
+  if (start === end) return;
+  const { topicAlias, subscriptionIdentifiers } = decodePublishProperties(bytes, start, end);
+  if (topicAlias === undefined && subscriptionIdentifiers === undefined) return;
+  throw new PacketError(Reason.ProtocolError, 'a property of one connection alone');
 }
 
 const QOS0_PUBLISH = 0x30;

@@ -47,7 +47,10 @@ describe('options of the mesh', () => {
     ['realms: [{name: a, colour: red}]', 'realms[0].colour'],
     ['realms: [a]', 'realms[0]'],
     ['realms: a', 'realms'],
-    [`mesh: true\nrealms: [${Array.from({ length: 33 }, (_, i) => `{name: r${i}, federated: true, authorityKey: ${KEY}}`)}]`, 'realms'],
+    [
+      `mesh: true\nrealms: [${Array.from({ length: 33 }, (_, i) => `{name: r${i}, federated: true, authorityKey: ${KEY}}`)}]`,
+      'realms',
+    ],
     ['meshJoin: [nowhere:99999]\nmesh: true', 'meshJoin'],
   ])('refuse %s', (yaml, key) => {
     expect(fault(yaml)).toBe(key);

@@ -67,7 +67,7 @@ export const MESH_OPTIONS = {
     max: MAX_TTL_S,
     help: 'How long the answer of the directory is used before it is asked again.',
   }),
-  lookupTimeoutMs: int({ default: 5000, ...MS, help: 'Time for one question to the directory.' }),
+  lookupTimeoutMs: int({ default: 4000, ...MS, help: 'Time for one question to the directory.' }),
   meshPendingMessages: int({
     default: 1000,
     ...COUNT,

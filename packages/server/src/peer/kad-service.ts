@@ -26,7 +26,12 @@ const AT_ONCE_PER_PATH = 4;
 const PATHS = 2;
 /** Of requests of one kind on one connection; those past it are refused. */
 const MAX_STREAMS = 256;
-/** What a request gets at least, the connection included, before the node counts as gone; more where all are slow. */
+/**
+ * What a request of a query gets, the connection included; more where all are slow. Less than a look may take as a whole: else one node
+ * that says nothing would fail each of them, and never be found out.
+ */
+const QUERY_TIMEOUT = { minTimeout: 1500, maxTimeout: 3000 };
+/** What a node gets that is asked whether it is there. */
 const REQUEST_TIMEOUT = { minTimeout: 5000, maxTimeout: 15_000 };
 /** What a node is told of another one goes to the peer store at most this often, unless it is new. It forgets addresses after an hour. */
 const HEARD_AGAIN_MS = 10 * MINUTE_MS;
@@ -101,7 +106,7 @@ export async function kadService(setup: KadServiceSetup): Promise<(components: C
       reprovide: { validity: 5 * MINUTE_MS, interval: MINUTE_MS, threshold: 0 },
       maxInboundStreams: MAX_STREAMS,
       maxOutboundStreams: MAX_STREAMS,
-      networkDialTimeout: REQUEST_TIMEOUT,
+      networkDialTimeout: QUERY_TIMEOUT,
       pingNewContactTimeout: REQUEST_TIMEOUT,
       pingOldContactTimeout: REQUEST_TIMEOUT,
       // There are no values in this directory, only records.

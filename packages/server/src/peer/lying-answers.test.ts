@@ -15,6 +15,8 @@ import { kadNode, knows } from './testing/directory-world.ts';
 const GET_PROVIDERS = 3;
 const CLOSER = 8;
 const PROVIDERS = 9;
+/** `deadlineMs` of lookups. */
+const LOOKUP_DEADLINE_MS = 5000;
 
 /** A peer as an answer names it. */
 function named(field: number, peerId: string, address: string): Uint8Array {
@@ -24,6 +26,25 @@ function named(field: number, peerId: string, address: string): Uint8Array {
   const peer = record.slice(2 + 2 + key.length);
   peer[0] = (field << 3) | 2;
   return peer;
+}
+
+/** A node of libp2p alone, that says it is of the directory. @param answer to whoever asks who can be found; null: it says nothing to that */
+async function hostile(answer: Uint8Array | null) {
+  const limits = { maxConnections: 100, version: '0' };
+  const node = await createLibp2p(libp2pOptions(newIdentity(), ['/ip4/127.0.0.1/tcp/0'], null, limits));
+  await node.handle(KAD_PROTOCOL, async (stream: Stream, _connection: Connection) => {
+    const messages = lpStream(stream);
+    try {
+      for (;;) {
+        const request = (await messages.read()).subarray();
+        if (request[1] !== GET_PROVIDERS) await messages.write(Uint8Array.of(8, request[1]!));
+        else if (answer !== null) await messages.write(answer);
+      }
+    } catch {
+      // It has asked enough.
+    }
+  });
+  return { node, address: multiaddr(node.getMultiaddrs()[0]!).toString() };
 }
 
 // A single node that makes up records, and answers first, must not hide what the others have.
@@ -41,25 +62,29 @@ it('finds what others know behind an answer that is full of peers that are made 
     named(CLOSER, honest.peerId, honest.addresses[0]!),
     ...madeUp.map((peerId) => named(PROVIDERS, peerId, '/ip4/192.0.2.1/tcp/9')),
   ]);
-  const limits = { maxConnections: 100, version: '0' };
-  const liar = await createLibp2p(libp2pOptions(newIdentity(), ['/ip4/127.0.0.1/tcp/0'], null, limits));
-  await liar.handle(KAD_PROTOCOL, async (stream: Stream, _connection: Connection) => {
-    const messages = lpStream(stream);
-    try {
-      for (;;) {
-        const request = (await messages.read()).subarray();
-        await messages.write(request[1] === GET_PROVIDERS ? answer : Uint8Array.of(8, request[1]!));
-      }
-    } catch {
-      // It has asked enough.
-    }
-  });
-  const asking = await kadNode(clock, { bootstrap: [multiaddr(liar.getMultiaddrs()[0]!).toString()] });
+  const liar = await hostile(answer);
+  const asking = await kadNode(clock, { bootstrap: [liar.address] });
   await knows(asking, 1);
 
   const found: string[] = [];
   await asking.directory.find(key, ({ peerId }) => found.push(peerId!), AbortSignal.timeout(20_000));
   expect(found).toContain(wanted.peerId);
   expect(found.length).toBeLessThanOrEqual(1001);
-  await Promise.all([liar.stop(), ...[asking, honest, wanted].map(({ network }) => network.stop())]);
+  await Promise.all([liar.node.stop(), ...[asking, honest, wanted].map(({ network }) => network.stop())]);
+});
+
+// With the time that a look has by default: a node that is never done would fail each, and never be found out.
+it('comes to an end in time beside a node that does not answer, and does not ask it again and again', {
+  timeout: 60_000,
+}, async () => {
+  const clock = new FakeClock();
+  const key = new Uint8Array(32).fill(2);
+  const honest = await kadNode(clock);
+  const silent = await hostile(null);
+  const asking = await kadNode(clock, { bootstrap: [honest.addresses[0]!, silent.address] });
+  await knows(asking, 2);
+  const look = () => asking.directory.find(key, () => {}, AbortSignal.timeout(LOOKUP_DEADLINE_MS));
+  for (let i = 0; i < 3; i++) await look();
+  expect([asking.directory.dropped, asking.directory.status().peers]).toEqual([1, 1]);
+  await Promise.all([silent.node.stop(), ...[asking, honest].map(({ network }) => network.stop())]);
 });

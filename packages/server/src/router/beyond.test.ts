@@ -94,6 +94,8 @@ class World implements MeshPort {
   connect = (peerId: string, done: (link: Link | null) => void): void => void this.dials.push({ peerId, done });
   clusterOf = (_realm: string, peerId: string): string => peerId.split('.')[0]!;
   accepts = (): boolean => true;
+  readonly withoutRights = new Set<string>();
+  maySend = (_realm: string, peerId: string): boolean => !this.withoutRights.has(peerId);
 
   up(peerId: string): FakeLink {
     const link = new FakeLink(peerId);
@@ -138,6 +140,17 @@ describe('a message for nodes beyond the cluster', () => {
   let world: World;
   beforeEach(() => {
     world = new World();
+  });
+
+  it('does not go to a peer that has lost its rights in the realm while it was dialled', () => {
+    world.becomes({ peers: ['p'], isSettled: true });
+    expect([world.publish('1'), world.publish('2', 0)]).toEqual([undefined, undefined]);
+    world.withoutRights.add('p');
+    const link = world.up('p');
+    world.dials[0]!.done(link as unknown as Link);
+    expect(world.texts(link)).toEqual([]);
+    expect(world.acks).toEqual([{ packetId: 1, reason: 0 }]);
+    expect(world.counters.dropped.get('mesh_unreachable')).toBe(2);
   });
 
   it('goes to one node of each cluster that wants it, and is answered when all of them have', () => {
@@ -270,6 +283,80 @@ describe('a message for nodes beyond the cluster', () => {
     expect(world.acks).toEqual([]);
     second.answer();
     expect(world.acks.map(({ reason }) => reason)).toEqual([0, 0, 0]);
+  });
+
+  it('that an evicted link still held goes before what has come since', () => {
+    const evicted = world.up('a');
+    world.becomes({ peers: ['a'], isSettled: true });
+    world.publish('one');
+    world.publish('two');
+    world.links.delete('a');
+    world.publish('three');
+    world.beyond.onClosed(evicted as unknown as Link, evicted.sent);
+    const again = world.up('a');
+    expect(world.dials).toHaveLength(1);
+    world.dials[0]!.done(world.link('a'));
+    expect(world.texts(again)).toEqual(['one', 'two', 'three']);
+    again.answer();
+    expect(world.acks.map(({ reason }) => reason)).toEqual([0, 0, 0]);
+    expect(world.beyond.pending).toEqual({ topics: 0, messages: 0, bytes: 0 });
+  });
+
+  it('waits, when a node cannot be reached, for what others of its cluster have to say', () => {
+    world.becomes({ peers: ['c.1'], isSettled: true });
+    world.publish('one');
+    world.publish('two', 0);
+    world.becomes(LOOKING);
+    world.dials[0]!.done(null);
+    expect(world.acks).toEqual([]);
+    expect(world.beyond.pending).toMatchObject({ topics: 0, messages: 2 });
+    const second = world.up('c.2');
+    world.becomes({ peers: ['c.2'], isSettled: false });
+    expect(world.texts(second)).toEqual(['one', 'two']);
+    second.answer();
+    expect(world.acks).toEqual([{ packetId: 1, reason: 0 }]);
+    world.clock.advance(10_000);
+    expect(world.counters.dropped.get('mesh_unreachable')).toBe(undefined);
+  });
+
+  it('does not wait for them for ever, and not for those who have nothing to say', () => {
+    world.becomes({ peers: ['c.1'], isSettled: true });
+    world.publish('one');
+    world.becomes(LOOKING);
+    world.dials[0]!.done(null);
+    world.clock.advance(4999);
+    expect(world.acks).toEqual([]);
+    world.clock.advance(1);
+    expect(world.acks).toEqual([{ packetId: 1, reason: 0 }]);
+    expect(world.counters.dropped.get('mesh_unreachable')).toBe(1);
+    world.becomes({ peers: ['c.1'], isSettled: true });
+    world.publish('two');
+    world.becomes(LOOKING);
+    world.dials[1]!.done(null);
+    world.becomes({ peers: [], isSettled: true });
+    expect(world.acks).toHaveLength(2);
+    expect(world.beyond.pending).toEqual({ topics: 0, messages: 0, bytes: 0 });
+  });
+
+  it('is answered with nothing that a client would not know, whatever the other node says', () => {
+    const a = world.up('a');
+    world.becomes({ peers: ['a'], isSettled: true });
+    const said = [0, Reason.NoMatchingSubscribers, 3, 0x7f, Reason.QuotaExceeded, Reason.NotAuthorized, 0x95, 0xff];
+    for (const [i, reason] of said.entries()) {
+      world.publish(`${i}`);
+      a.sent[i]!.obligations.meet(a.sent[i]!.slot, reason);
+    }
+    const { QuotaExceeded, NotAuthorized, UnspecifiedError } = Reason;
+    const told = world.acks.map(({ reason }) => reason);
+    expect(told).toEqual([0, 0, 0, 0, QuotaExceeded, NotAuthorized, UnspecifiedError, UnspecifiedError]);
+  });
+
+  it('takes no more bytes than there are, under drop-oldest', () => {
+    world = new World({ queueFull: 'drop-oldest', meshPendingBytes: 2000 });
+    for (const text of ['1', '2', '3', 'x'.repeat(1000), 'y'.repeat(1000)]) world.publish(text);
+    expect(world.beyond.pending.bytes).toBeLessThanOrEqual(2000);
+    expect(world.counters.dropped.get('mesh_pending_full')).toBe(4);
+    expect(world.acks).toHaveLength(4);
   });
 
   it('of a realm that is not federated goes nowhere', () => {

@@ -72,7 +72,7 @@ export class Beyond implements TurnTask {
     this.#outboxes = new PeerOutboxes(
       limits,
       (peerId, done) => mesh.connect(peerId, done),
-      (link, send) => this.#give(link, send),
+      (link, send) => this.#giveLate(link, send),
       (peerId, send) => this.#elsewhere(peerId, send),
     );
     mesh.onRoutes = (realm) => {
@@ -266,6 +266,18 @@ export class Beyond implements TurnTask {
       return;
     }
     link.held(send.type, send.frame, NO_BYTES, new MeshAnswer(send), send.commit?.slot ?? 0);
+  }
+
+  /**
+   * What waited for the link: the peer may have lost its rights in the realm meanwhile, and have the link for the sake of another; or it was
+   * started anew, and others of its cluster want what it does not.
+   */
+  #giveLate(link: Link, send: MeshSend): void {
+    const { mesh } = this.#parts;
+    const [{ peerId }, { realm, topic }] = [link.peer, send];
+    if (!mesh.maySend(realm, peerId)) this.#lose(send);
+    else if (mesh.route(realm, topic).peers.includes(peerId)) this.#give(link, send);
+    else this.#elsewhere(peerId, send);
   }
 
   /** Puts a message with those that wait, and gives it to those who have got the others. */

@@ -2,7 +2,7 @@ import { Reason, type RecentTopic } from '@plexus/protocol';
 import type { BrokerCounters } from '../broker/counters.ts';
 import type { FlowControl } from '../broker/flow-control.ts';
 import type { LocalDelivery } from '../broker/local-delivery.ts';
-import { PublishRun } from '../broker/publish-run.ts';
+import { checkProperties, PublishRun } from '../broker/publish-run.ts';
 import type { Realm, Realms } from '../broker/realm.ts';
 import type { CommitTarget } from '../broker/session-store.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -12,7 +12,7 @@ import type { Link } from '../peer/link-ports.ts';
 import type { OriginWindow } from '../peer/origin-window.ts';
 import { WireError } from '../peer/wire-bytes.ts';
 import type { Elsewhere } from './elsewhere.ts';
-import { decodeMessage, decodeRunHead, type ReceivedMessage } from './message-frames.ts';
+import { decodeMessage, decodeRunHead, PLAIN, type Portion, type ReceivedMessage } from './message-frames.ts';
 import { type PeerSource, PeerSources, topicIn } from './peer-sources.ts';
 import type { Origin } from './sequence.ts';
 
@@ -78,6 +78,7 @@ export class FromMesh {
         // Client ids of another cluster are none of this one.
         const run = PublishRun.parse(topic, head.version, '', buffer, head.start, end);
         if (run === null) throw new WireError('a run that is no run of packets');
+        run.checkProperties();
         const origin = originOf(link, head.sequence);
         if (this.#isNew(origin, run.count)) this.#deliverRun(realm, run, origin);
       }
@@ -104,6 +105,10 @@ export class FromMesh {
       link.done(number, held ? Reason.NotAuthorized : 0);
       return;
     }
+    const { buffer: bytes, propertiesStart, propertiesEnd, publisher } = received.message;
+    checkProperties(bytes, propertiesStart, propertiesEnd);
+    // Client ids of another cluster are none of this one.
+    if (publisher !== null) throw new WireError('a message with a client id');
     const origin = originOf(link, received.sequence);
     const isNew = this.#isNew(origin, 1);
     if (!held) {
@@ -114,7 +119,8 @@ export class FromMesh {
     const slot = source.take(number);
     let reason: number = Reason.UnspecifiedError;
     try {
-      reason = isNew ? this.#deliver(realm, received, origin, source) : Reason.Success;
+      if (isNew) reason = this.#deliver(realm, received, origin, source);
+      else reason = this.#passOn(realm, received, origin, source);
     } finally {
       source.slots.meet(slot, reason);
     }
@@ -147,6 +153,19 @@ export class FromMesh {
   #realm(name: string): Realm | null {
     const { mesh, realms } = this.#parts;
     return mesh.isFederated(name) ? realms.admit(name) : realms.find(name);
+  }
+
+  /**
+   * A message that was here before: the member that passed it on may have died before all of the others had it. They know it if it comes again.
+   * Of shared subscriptions some member has it.
+   */
+  #passOn(realm: Realm, { message }: ReceivedMessage, origin: Origin, commit: CommitTarget): number {
+    const { elsewhere } = this.#parts;
+    const spread = elsewhere?.spread(realm, message.topic.name, realm.route(message.topic), 1, true) ?? null;
+    const nodes = new Map<string, Portion>();
+    for (const [nodeId, { plain }] of spread?.nodes ?? []) if (plain) nodes.set(nodeId, PLAIN);
+    if (nodes.size > 0) elsewhere!.send(realm, message, { groups: [], nodes }, null, commit, origin);
+    return Reason.Success;
   }
 
   #accepts(link: Link, realm: Realm, topic: RecentTopic): boolean {

@@ -30,7 +30,9 @@ class MemoryRealmFiles implements RealmFiles {
 
 export interface MeshNodeOptions {
   /** Realms with what the node may do there; default: everything in `default`. */
-  readonly realms?: Readonly<Record<string, { readonly subscribe?: readonly string[]; readonly publish?: readonly string[] }>>;
+  readonly realms?: Readonly<
+    Record<string, { readonly subscribe?: readonly string[]; readonly publish?: readonly string[] }>
+  >;
   /** The node's cluster; nodes of one are linked with each other. Default: none. */
   readonly cluster?: string;
   readonly config?: Partial<Config>;
@@ -52,6 +54,8 @@ export class TestMesh implements TestWorld {
   readonly nodes: MeshNode[] = [];
   readonly faults: string[] = [];
   readonly authorities = new Map<string, RealmAuthority>();
+  /** Of all nodes that were ever there. */
+  readonly #clusters = new Map<string, string | null>();
   #seed = 1;
 
   constructor(directory: Partial<MemoryDirectoryOptions> = {}) {
@@ -80,11 +84,12 @@ export class TestMesh implements TestWorld {
   }
 
   async add(options: MeshNodeOptions = {}): Promise<MeshNode> {
-    // The id of one that was killed may be had again.
-    let number = this.nodes.length;
-    while (this.nodes.some((node) => node.nodeId === nodeIdOf(number))) number++;
-    const nodeId = nodeIdOf(number);
     const { realms = { default: {} }, cluster = null } = options;
+    // One that was killed may return, to the cluster it was in.
+    let number = this.nodes.length;
+    while (!this.#mayBe(nodeIdOf(number), cluster)) number++;
+    const nodeId = nodeIdOf(number);
+    this.#clusters.set(nodeId, cluster);
     const files = new MemoryRealmFiles();
     const directory = this.directory.node(nodeId, [`/memory/${nodeId}`]);
     const entries = Object.keys(realms).map((name) => ({
@@ -114,13 +119,17 @@ export class TestMesh implements TestWorld {
   }
 
   /** A new token, in the place of the one before. */
-  renew(node: MeshNode, realm: string, rights: { subscribe?: readonly string[]; publish?: readonly string[] } = {}): void {
+  renew(
+    node: MeshNode,
+    realm: string,
+    rights: { subscribe?: readonly string[]; publish?: readonly string[] } = {},
+  ): void {
     this.#issue(node.files, realm, node.nodeId, node.clusterName, rights);
   }
 
-  /** Revokes all tokens of a node so far; `at` is told, and tells the others. */
-  revoke(realm: string, peerId: string, at: MeshNode): void {
-    const list = this.authority(realm).revoke({ peerId }, 30 * DAY_MS, this.clock.wallMs());
+  /** Revokes all tokens of a node so far, or nobody's; `at` is told, and tells the others. */
+  revoke(realm: string, peerId: string | null, at: MeshNode, maxAgeMs = 30 * DAY_MS): void {
+    const list = this.authority(realm).revoke(peerId === null ? null : { peerId }, maxAgeMs, this.clock.wallMs());
     at.files.files.set(`${realm}.revocations`, revocationsDocument(list.bytes));
   }
 
@@ -150,6 +159,11 @@ export class TestMesh implements TestWorld {
     this.hub.kill(node.nodeId);
     this.directory.leave(node.directory);
     node.kill();
+  }
+
+  #mayBe(nodeId: string, cluster: string | null): boolean {
+    if (this.nodes.some((node) => node.nodeId === nodeId)) return false;
+    return !this.#clusters.has(nodeId) || this.#clusters.get(nodeId) === cluster;
   }
 
   #bytes(count: number): Uint8Array {

@@ -94,7 +94,7 @@ export class KeptRealm {
     return {
       realm: name,
       authorityKey,
-      problem: token === null ? (ofNewest ?? this.#tokenProblem) : null,
+      problem: token === null ? (ofNewest ?? this.#tokenProblem) : this.realm.problem(token),
       tokenFile: this.#tokenProblem ?? ofNewest,
       revocationsFile: this.#revocationsProblem,
       issue: shown?.issue ?? null,

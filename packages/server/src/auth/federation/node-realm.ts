@@ -82,12 +82,17 @@ export class NodeRealm implements FederatedRealm {
 
   /** Of a token whose signature is right. */
   problem(token: RealmToken): TokenProblem | null {
-    if (token.authorityKey !== this.authorityKey) return 'foreign_realm';
-    const nowMs = this.#clock.wallMs();
-    const problem = timeProblem(token, nowMs);
+    const problem = this.#ownProblem(token);
     if (problem !== null || this.#list === null) return problem;
-    if (this.#list.revokes(token)) return 'revoked';
-    return this.#list.isStale(nowMs) ? 'revocations_stale' : null;
+    return this.#list.isStale(this.#clock.wallMs()) ? 'revocations_stale' : null;
+  }
+
+  /** Of a token of this node: while its list is too old it trusts nobody, but it shows its own, so that others can tell it of a newer list. */
+  #ownProblem(token: RealmToken): TokenProblem | null {
+    if (token.authorityKey !== this.authorityKey) return 'foreign_realm';
+    const problem = timeProblem(token, this.#clock.wallMs());
+    if (problem !== null) return problem;
+    return this.#list?.revokes(token) === true ? 'revoked' : null;
   }
 
   /** When time alone will change something next, ms since 1970. */
@@ -103,10 +108,10 @@ export class NodeRealm implements FederatedRealm {
   }
 
   #current(): OwnToken | null {
-    if (this.#newest !== null && this.problem(this.#newest.token) === null) {
+    if (this.#newest !== null && this.#ownProblem(this.#newest.token) === null) {
       this.#before = null;
       return this.#newest;
     }
-    return this.#before !== null && this.problem(this.#before.token) === null ? this.#before : null;
+    return this.#before !== null && this.#ownProblem(this.#before.token) === null ? this.#before : null;
   }
 }

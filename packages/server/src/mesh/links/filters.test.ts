@@ -45,6 +45,17 @@ describe('a node that asks', () => {
     expect(a.match('r', 'x')).toEqual(['b']);
   });
 
+  it('is answered by one that got its token in the same turn', async () => {
+    const [a, b] = two();
+    b.want('r', 'x');
+    await world.link(b, a);
+    a.links.ask('r', '/x', b.target);
+    world.give(a, 'r');
+    await world.settle();
+    expect(a.answers).toEqual(['r/x b true']);
+    expect(a.match('r', 'x')).toEqual(['b']);
+  });
+
   it('hears no more when it asks no more', async () => {
     const [a, b] = two();
     b.want('r', 'x');

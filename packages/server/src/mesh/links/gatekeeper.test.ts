@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../lib/fake-clock.ts';
 import type { PeerFacts, ProofContext } from '../../peer/link-ports.ts';
 import { FakeAuthority, FakeRealms } from '../../testing/fake-realms.ts';
-import { MAX_TAGS, MeshGatekeeper, TAG_BYTES } from './gatekeeper.ts';
+import { MAX_PROOFS, MAX_TAGS, MeshGatekeeper, TAG_BYTES } from './gatekeeper.ts';
 
 const clock = new FakeClock();
 const authority = (realm: string, key?: string) => new FakeAuthority(realm, clock, key);
@@ -89,11 +89,11 @@ describe('a proof', () => {
     expect([...a.gate.provenRealms('b')].sort()).toEqual(['r', 's']);
   });
 
-  it('is for 16 realms at most', () => {
-    const all = Array.from({ length: 20 }, (_, i) => authority(`r${i}`));
+  it('is for so many realms at most', () => {
+    const all = Array.from({ length: MAX_PROOFS + 1 }, (_, i) => authority(`r${i}`));
     const [a, b] = [keeper('a', ...all), keeper('b', ...all)];
     expect(b.gate.check(context(a, b), proofTo(a, b))).toBeNull();
-    expect(b.gate.provenRealms('a')).toHaveLength(16);
+    expect(b.gate.provenRealms('a')).toHaveLength(MAX_PROOFS);
   });
 
   it.each<[string, Partial<ProofContext>]>([
@@ -123,7 +123,7 @@ describe('a proof', () => {
   it('has as many bytes as it should', () => {
     const [a, b] = [keeper('a', authority('r')), keeper('b', authority('r'))];
     const proof = proofTo(a, b);
-    const many = Buffer.concat(Array.from({ length: 17 }, () => proof));
+    const many = Buffer.concat(Array.from({ length: MAX_PROOFS + 1 }, () => proof));
     for (const length of [0, 1, 47, 49, many.length]) {
       expect(b.gate.check(context(a, b), many.subarray(0, length))).toBe('not_admitted');
     }

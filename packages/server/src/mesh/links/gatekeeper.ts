@@ -11,7 +11,7 @@ const ENTRY_BYTES = TAG_BYTES + MAC_BYTES;
 /** In a greeting. */
 export const MAX_TAGS = 64;
 /** Realms that are proven in one introduction. */
-export const MAX_PROOFS = 16;
+export const MAX_PROOFS = 32;
 /** Peers between their greeting and their link. Only those with a tag of ours get here. */
 const MAX_PEERS = 1024;
 

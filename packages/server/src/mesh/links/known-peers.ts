@@ -167,7 +167,9 @@ export class KnownPeers {
 
   lostRights(peer: MeshPeer): void {
     if (peer.link === null || peer.hasRights || peer.admitByMs !== NEVER) return;
-    peer.admitByMs = this.#setup.clock.now() + this.#setup.options.answerMs;
+    // What waits to be sent over it is not for somebody whose rights have ended for good.
+    const isOver = [...peer.realms.values()].every((realm) => realm.isOver || !realm.isProven);
+    peer.admitByMs = this.#setup.clock.now() + (isOver ? 0 : this.#setup.options.answerMs);
     this.#setup.alarm.by(peer.admitByMs);
   }
 

@@ -38,6 +38,8 @@ export class PeerRealm {
   lapsed = false;
   /** Both tokens were shown over this link, and hold. */
   hasRights = false;
+  /** Its token was revoked: unlike one that has expired, it is not about to be renewed. */
+  isOver = false;
 
   readonly asks = new Map<KeyPath, AskState>();
   /** Said and not answered, until when: in that order. */

@@ -367,6 +367,8 @@ export class LinkedPeers implements MeshLinks, LinkEvents, TurnTask {
   #onNoRights(realm: PeerRealm): void {
     this.#heard.dropAll(realm);
     this.#own.dropWanted(realm);
+    // What was heard is gone: whoever publishes has to ask again.
+    this.#asks.reopen(realm);
     this.#asks.failAll(realm);
     this.#remoteChanged(realm.realm);
     this.#known.lostRights(realm.peer);

@@ -105,8 +105,12 @@ export class OwnFilters {
 
   /** Everything that the peer is told, from the beginning. What it asks for it asks anew by itself. */
   sayAll(to: PeerRealm): void {
-    this.#wholes.delete(to);
-    for (const path of to.told) this.#sayWhole(to, path);
+    // What it has asked for, perhaps in this very turn, is still to be answered.
+    const asked = this.#wholes.get(to);
+    for (const path of to.told) {
+      asked?.delete(path);
+      this.#sayWhole(to, path);
+    }
     to.missed.clear();
   }
 

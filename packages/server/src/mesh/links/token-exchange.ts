@@ -156,6 +156,7 @@ export class TokenExchange {
     if (problem !== null) refusals.count(problem, realm.peer.peerId, realm.realm);
     const hadToken = realm.token !== null;
     realm.token = problem === null ? (result as RealmToken) : null;
+    realm.isOver = problem === 'revoked';
     if (realm.token === null) {
       realm.lapsed = true;
       if (hadToken && !realm.hasRights) this.#setup.listener.onNoRights(realm);
