@@ -49,6 +49,8 @@ export interface AdvertiserCounters {
 
 const FIRST_RETRY_MS = 1000;
 const MOST_RETRY_MS = 60_000;
+/** Whoever publishes on a new topic looks for its subscribers first, which is what its first message waits for. */
+const PUBLISHER_PAUSE_MS = 300;
 /** Part of a delay that is left to chance: what was said together is not said together again. */
 const SPREAD = 0.2;
 /** How often it is looked whether the directory has grown. */
@@ -102,7 +104,8 @@ export class TimedAdvertiser implements Advertiser {
     this.#growth ??= this.#ports.clock.setTimeout(() => this.#lookForGrowth(), GROWTH_LOOK_MS);
     const advertisement = new Advertisement(key, ++this.#added);
     this.#all.set(id, advertisement);
-    this.#wait(advertisement);
+    if (key.kind === 'subscriber') this.#wait(advertisement);
+    else this.#pause(advertisement);
   }
 
   remove(key: MeshKey): void {
@@ -177,6 +180,12 @@ export class TimedAdvertiser implements Advertiser {
     advertisement.nextAtMs = now;
     this.#turns.add(advertisement);
     this.#wakeAt(now);
+  }
+
+  #pause(advertisement: Advertisement): void {
+    const atMs = this.#ports.clock.now() + PUBLISHER_PAUSE_MS;
+    this.#turns.addLater(advertisement, atMs);
+    this.#wakeAt(atMs);
   }
 
   #lookForGrowth(): void {
