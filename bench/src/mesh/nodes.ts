@@ -81,6 +81,12 @@ export class MeshNodes implements Disposable {
     return new MeshNodes(all, helpers);
   }
 
+  /** Asks the process of a node. */
+  call<T>(index: number, name: string, argument: object): Promise<T> {
+    const { port } = this.all[index]!.endpoint;
+    return this.#helpers[index % this.#helpers.length]!.call(name, { port, ...argument });
+  }
+
   [Symbol.dispose](): void {
     for (const helper of this.#helpers) helper[Symbol.dispose]();
   }

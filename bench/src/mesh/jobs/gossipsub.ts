@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Endpoint } from '../../generator/connection.ts';
 import { until } from '../../peers/processes.ts';
 import { type Job, type Numbers, quantile } from '../../rows/job.ts';
 import { APART_HOST, Apart } from '../apart.ts';
@@ -14,6 +13,8 @@ const PER_PROCESS = 5;
 const PUBLISHER = 0;
 const SUBSCRIBERS = [3, 7, 10, 14, 17];
 const TOPIC = 'site/hall/machine';
+const INSIDE_TOPIC = 'site/hall/other';
+const WITHIN_TOPIC = 'site/hall/same';
 const BYTES = 100;
 const PER_SECOND = 100;
 const CHECKED = 500;
@@ -53,34 +54,55 @@ async function measured(system: System, network: Apart, seconds: number): Promis
   };
 }
 
-/** What clients take to get a message from one to another through one node. */
-async function withinOneNode(endpoint: Endpoint, seconds: number): Promise<number> {
-  using pair = await FanOut.between(endpoint, [endpoint], { topic: 'within/one/node', bytes: BYTES });
+/** As the other system is measured: whoever publishes and subscribes is in the process of its node. */
+async function insideDelays(
+  nodes: MeshNodes,
+  subscribers: readonly number[],
+  topic: string,
+  seconds: number,
+): Promise<number[]> {
+  for (const index of subscribers) await nodes.call(index, 'listen', { topic, bytes: BYTES });
+  const publish = (count: number): Promise<void> =>
+    nodes.call(PUBLISHER, 'publish', { topic, plan: { count, perSecond: PER_SECOND, bytes: BYTES } });
+  const arrivals = (): Promise<Arrived[]> =>
+    Promise.all(subscribers.map((index) => nodes.call<Arrived>(index, 'arrivals', {})));
+  await until('subscribers', async () => {
+    await publish(1);
+    await sleep(LINGER_MS);
+    return (await arrivals()).every(({ count }) => count === 1) ? true : null;
+  });
   const count = seconds * PER_SECOND;
-  await pair.publish({ count, perSecond: PER_SECOND });
+  await publish(count);
   await sleep(LINGER_MS);
-  const arrived = pair.arrivals();
+  const arrived = await arrivals();
   requireAll(arrived, count);
-  return quantile(
-    arrived.flatMap(({ delays }) => delays),
-    0.5,
-  );
+  return arrived.flatMap(({ delays }) => delays);
 }
 
 /**
- * Clients of the nodes reach them over another interface than the one that is counted. The other system has none: it is called in the nodes' own
- * processes. So what clients take within one node is taken off.
+ * Bytes are counted while clients reach the nodes over another interface than the one that is counted; delays are those of clients in the
+ * processes of the nodes, without what such clients take within one node: the other system has none.
  */
 export const meshFanOut: Job = async ({ directory, parameters }) => {
   const network = await Apart.beside();
   const apart = { through: network.through, host: APART_HOST };
   using nodes = await MeshNodes.start({ count: NODES, directory, perProcess: PER_PROCESS, apart });
   const endpoints = SUBSCRIBERS.map((index) => nodes.all[index]!.endpoint);
-  const clientsP50Ms = await withinOneNode(nodes.all[PUBLISHER]!.endpoint, parameters.seconds!);
   using system = await FanOut.between(nodes.all[PUBLISHER]!.endpoint, endpoints, { topic: TOPIC, bytes: BYTES });
   const numbers = await measured(system, network, parameters.seconds!);
-  const { p50Ms } = numbers;
-  return { ...numbers, p50Ms: p50Ms! - clientsP50Ms, clientsP50Ms, withClientsP50Ms: p50Ms! };
+  const delays = await insideDelays(nodes, SUBSCRIBERS, INSIDE_TOPIC, parameters.seconds!);
+  const within = await insideDelays(nodes, [PUBLISHER], WITHIN_TOPIC, parameters.seconds!);
+  const insideP50Ms = quantile(delays, 0.5);
+  const clientsP50Ms = quantile(within, 0.5);
+  return {
+    ...numbers,
+    p50Ms: insideP50Ms - clientsP50Ms,
+    p99Ms: quantile(delays, 0.99),
+    insideP50Ms,
+    clientsP50Ms,
+    outsideP50Ms: numbers.p50Ms!,
+    outsideP99Ms: numbers.p99Ms!,
+  };
 };
 
 export const gossipFanOut: Job = async ({ parameters }) => {
