@@ -39,17 +39,22 @@ function medians(samples: readonly Numbers[]): Numbers | null {
   return Object.fromEntries(Object.keys(first).map((key) => [key, median(samples.map((numbers) => numbers[key]!))]));
 }
 
+/** Two digits at least. */
+function short(value: number): string {
+  return Math.abs(value) >= 99.5 ? Math.round(value).toLocaleString('en') : value.toPrecision(2);
+}
+
 function show(measurement: Measurement, samples: readonly Numbers[]): string {
   const numbers = medians(samples);
   if (numbers === null) return '';
   const form = (value: number): string => {
     if (measurement.unit === '/s') return `${Math.round(value).toLocaleString('en')}`;
-    return Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(2);
+    return short(value);
   };
   const values = samples.map((each) => each[measurement.value]!);
   const range = values.length > 1 ? ` [${form(Math.min(...values))}–${form(Math.max(...values))}]` : '';
   const unit = measurement.unit === '/s' ? '/s' : ` ${measurement.unit}`;
   const more =
-    measurement.value !== 'p99Ms' && numbers.p99Ms !== undefined ? `, p99 ${numbers.p99Ms.toPrecision(2)} ms` : '';
+    measurement.value !== 'p99Ms' && numbers.p99Ms !== undefined ? `, p99 ${short(numbers.p99Ms)} ms` : '';
   return `${form(numbers[measurement.value]!)}${unit}${more}${range}`;
 }

@@ -78,7 +78,7 @@ describe('a search', () => {
   });
 
   it('ends when its time is up, with what is known', async () => {
-    const mesh = await TestMesh.of(2);
+    const mesh = await TestMesh.of(2, { config: { lookupTimeoutMs: 5000 } });
     const [a] = mesh.nodes;
     mesh.directory.options.delayMs = 60_000;
     let done = false;
@@ -133,7 +133,7 @@ describe('what waits', () => {
     const { queries, topics } = view.pending();
     expect(topics).toEqual([{ realm: 'default', topic: 'x', messages: 2, ageMs: 500 }]);
     expect(queries.map(({ kind, path }) => `${kind} ${path}`).sort()).toEqual(['subscriber ', 'subscriber /x']);
-    expect(queries[0]).toMatchObject({ realm: 'default', ageMs: 500, leftMs: 4500, found: 0 });
+    expect(queries[0]).toMatchObject({ realm: 'default', ageMs: 500, leftMs: 3500, found: 0 });
     expect(view.status()).toMatchObject({ pending: { topics: 1, messages: 2 }, lookups: { running: 2 } });
     await mesh.advance(5000);
     expect(view.pending().topics).toEqual([]);

@@ -287,7 +287,7 @@ it('of two stores of one name, every node serves the same one, and says so', asy
 describe('large reads', () => {
   it('wait for a slow reader, in bounded memory, and go on', async () => {
     const pad = 'x'.repeat(200_000);
-    for (let n = 0; n < 10; n++) {
+    for (let n = 0; n < 20; n++) {
       const data = Array.from({ length: 16 }, (_, i) => `${n * 16 + i} ${pad}`);
       await other.append('audit', 'large', ...data);
     }
@@ -313,10 +313,10 @@ describe('large reads', () => {
         return lines;
       }),
     );
-    expect(lengths).toEqual(Array(6).fill(160));
-    // 6 readers of 32 MiB each: what was not asked for is not there.
-    expect(grown[0], `the entry grew by ${grown}`).toBeLessThan(100);
-    expect(grown[1], `the holder grew by ${grown}`).toBeLessThan(100);
+    expect(lengths).toEqual(Array(6).fill(320));
+    // 6 readers of 61 MiB each, 366 MiB: what was not asked for is not there. What is, with buffers of sockets and pages, is some 90 MiB.
+    expect(grown[0], `the entry grew by ${grown}`).toBeLessThan(160);
+    expect(grown[1], `the holder grew by ${grown}`).toBeLessThan(160);
   });
 
   it('are all answered where many come at once, and appends beside them', async () => {
