@@ -54,7 +54,6 @@ function show(measurement: Measurement, samples: readonly Numbers[]): string {
   const values = samples.map((each) => each[measurement.value]!);
   const range = values.length > 1 ? ` [${form(Math.min(...values))}–${form(Math.max(...values))}]` : '';
   const unit = measurement.unit === '/s' ? '/s' : ` ${measurement.unit}`;
-  const more =
-    measurement.value !== 'p99Ms' && numbers.p99Ms !== undefined ? `, p99 ${short(numbers.p99Ms)} ms` : '';
+  const more = measurement.value !== 'p99Ms' && numbers.p99Ms !== undefined ? `, p99 ${short(numbers.p99Ms)} ms` : '';
   return `${form(numbers[measurement.value]!)}${unit}${more}${range}`;
 }

@@ -63,8 +63,9 @@ it('finds what others know behind an answer that is full of peers that are made 
     ...madeUp.map((peerId) => named(PROVIDERS, peerId, '/ip4/192.0.2.1/tcp/9')),
   ]);
   const liar = await hostile(answer);
-  const asking = await kadNode(clock, { bootstrap: [liar.address] });
-  await knows(asking, 1);
+  // Both: a query asks who is named to it only if that node is closer to the key than whoever named it.
+  const asking = await kadNode(clock, { bootstrap: [liar.address, honest.addresses[0]!] });
+  await knows(asking, 2);
 
   const found: string[] = [];
   await asking.directory.find(key, ({ peerId }) => found.push(peerId!), AbortSignal.timeout(20_000));
