@@ -1,34 +1,12 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { ProofContext } from '../peer/link-ports.ts';
+import { proofMac } from '../peer/proof-mac.ts';
 
-/** So that nothing else that is ever made with the same secret is a proof. */
 const DOMAIN = 'plexus cluster proof 1';
 export const MAC_BYTES = 32;
 
-/**
- * HMAC-SHA256 over everything that a proof is bound to. Each field is preceded by its length, so that no two lists of fields are the
- * same bytes. The role keeps a proof from being sent back to who made it, the nonces from being used again, the peer ids, which the
- * channel has proven, from being passed on.
- */
 export function mac(secret: string, cluster: string, context: ProofContext): Buffer {
-  const hmac = createHmac('sha256', secret);
-  const length = Buffer.alloc(4);
-  const fields = [
-    DOMAIN,
-    context.role,
-    context.initiatorNonce,
-    context.responderNonce,
-    context.initiatorPeerId,
-    context.responderPeerId,
-    cluster,
-    String(context.version),
-  ];
-  for (const field of fields) {
-    const bytes = typeof field === 'string' ? Buffer.from(field) : field;
-    length.writeUInt32BE(bytes.length);
-    hmac.update(length).update(bytes);
-  }
-  return hmac.digest();
+  return proofMac(secret, DOMAIN, cluster, context);
 }
 
 /** @returns one MAC per secret, in their order */

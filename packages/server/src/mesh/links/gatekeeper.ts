@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { FederatedRealms } from '../../auth/federation/federated-realm.ts';
 import type { Gatekeeper, LinkCloseReason, PeerFacts, ProofContext } from '../../peer/link-ports.ts';
+import { proofMac } from '../../peer/proof-mac.ts';
 
 /** So that nothing else that is ever made with the same secret is a tag or a proof. */
 const TAG_DOMAIN = 'plexus mesh hello 1';
@@ -26,26 +27,9 @@ export function tagOf(secret: Uint8Array, peerId: string): Buffer {
   return createHmac('sha256', secret).update(`${TAG_DOMAIN}\0${peerId}`).digest().subarray(0, TAG_BYTES);
 }
 
-/** HMAC-SHA256 over all that a proof is bound to; each field is preceded by its length, as in the proof of a cluster (docs/wire.md §11). */
+/** As in the proof of a cluster (docs/wire.md §11). */
 export function proofOf(secret: Uint8Array, realm: string, context: ProofContext): Buffer {
-  const hmac = createHmac('sha256', secret);
-  const length = Buffer.alloc(4);
-  const fields = [
-    PROOF_DOMAIN,
-    context.role,
-    context.initiatorNonce,
-    context.responderNonce,
-    context.initiatorPeerId,
-    context.responderPeerId,
-    realm,
-    String(context.version),
-  ];
-  for (const field of fields) {
-    const bytes = typeof field === 'string' ? Buffer.from(field) : field;
-    length.writeUInt32BE(bytes.length);
-    hmac.update(length).update(bytes);
-  }
-  return hmac.digest();
+  return proofMac(secret, PROOF_DOMAIN, realm, context);
 }
 
 /**
