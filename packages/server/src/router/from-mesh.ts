@@ -33,40 +33,29 @@ export interface FromMeshParts {
  * Takes the messages that nodes beyond the cluster send to this one: they go to sessions here, and once to the other members of the cluster
  * that want them; never back into the mesh. Every one is checked against its sender's token, and dropped if it was here before.
  */
-export class FromMesh {
+export class FromMesh extends PeerSources {
   readonly #parts: FromMeshParts;
-  readonly #sources: PeerSources;
   /** Messages that came a second time. */
   duplicates = 0;
 
   constructor(parts: FromMeshParts) {
+    super(parts.flow);
     this.#parts = parts;
-    this.#sources = new PeerSources(parts.flow);
   }
 
-  onUp(link: Link): void {
-    this.#sources.onUp(link);
-  }
-
-  onClosed(link: Link): void {
-    this.#sources.onClosed(link);
-  }
-
-  /** As `LinkEvents.onData`. */
-  onData(
+  protected override take(
     link: Link,
+    source: PeerSource,
     number: number,
     held: boolean,
     type: number,
     buffer: Uint8Array,
     start: number,
     end: number,
-  ): boolean {
-    return this.#sources.onData(link, (source) => {
-      if (type === FrameType.Run) this.#run(link, number, buffer, start, end);
-      else if (type === FrameType.Message) this.#message(link, source, number, held, buffer, start, end);
-      else link.done(number, 0);
-    });
+  ): void {
+    if (type === FrameType.Run) this.#run(link, number, buffer, start, end);
+    else if (type === FrameType.Message) this.#message(link, source, number, held, buffer, start, end);
+    else link.done(number, 0);
   }
 
   #run(link: Link, number: number, buffer: Uint8Array, start: number, end: number): void {

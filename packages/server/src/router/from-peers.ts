@@ -31,51 +31,40 @@ export interface FromPeersParts {
 }
 
 /** Takes the messages that other nodes of the cluster send to this one: they go to sessions here, and never any further. */
-export class FromPeers {
+export class FromPeers extends PeerSources {
   readonly #parts: FromPeersParts;
-  readonly #sources: PeerSources;
 
   constructor(parts: FromPeersParts) {
+    super(parts.flow);
     this.#parts = parts;
-    this.#sources = new PeerSources(parts.flow);
   }
 
-  onUp(link: Link): void {
-    this.#sources.onUp(link);
-  }
-
-  onClosed(link: Link): void {
-    this.#sources.onClosed(link);
-  }
-
-  /** As `LinkEvents.onData`. */
-  onData(
+  protected override take(
     link: Link,
+    source: PeerSource,
     number: number,
     held: boolean,
     type: number,
     buffer: Uint8Array,
     start: number,
     end: number,
-  ): boolean {
-    return this.#sources.onData(link, (source) => {
-      switch (type) {
-        case FrameType.Run:
-          this.#run(link, number, buffer, start, end);
-          break;
-        case FrameType.Message:
-          this.#message(link, source, number, held, buffer, start, end);
-          break;
-        case FrameType.ForwardedRun:
-          this.#forwardedRun(link, number, buffer, start, end);
-          break;
-        case FrameType.Forwarded:
-          this.#forwarded(link, source, number, held, buffer, start, end);
-          break;
-        default:
-          link.done(number, 0);
-      }
-    });
+  ): void {
+    switch (type) {
+      case FrameType.Run:
+        this.#run(link, number, buffer, start, end);
+        break;
+      case FrameType.Message:
+        this.#message(link, source, number, held, buffer, start, end);
+        break;
+      case FrameType.ForwardedRun:
+        this.#forwardedRun(link, number, buffer, start, end);
+        break;
+      case FrameType.Forwarded:
+        this.#forwarded(link, source, number, held, buffer, start, end);
+        break;
+      default:
+        link.done(number, 0);
+    }
   }
 
   #forwardedRun(link: Link, number: number, buffer: Uint8Array, start: number, end: number): void {

@@ -35,7 +35,7 @@ export class PeerSource implements CommitTarget, WaitingPublisher {
 }
 
 /** The other nodes that send messages to this one. They wait, as publishers do, while the node has no room. */
-export class PeerSources {
+export abstract class PeerSources {
   readonly #flow: FlowControl;
   readonly #sources = new Map<Link, PeerSource>();
 
@@ -54,18 +54,23 @@ export class PeerSources {
     this.#flow.forget(source);
   }
 
-  /**
-   * @param take what is to be done with a frame, if there is room; a WireError or PacketError in it ends the link
-   * @returns as `LinkEvents.onData`
-   */
-  onData(link: Link, take: (source: PeerSource) => void): boolean {
+  /** As `LinkEvents.onData`. */
+  onData(
+    link: Link,
+    number: number,
+    held: boolean,
+    type: number,
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean {
     const source = this.#sources.get(link)!;
     if (this.#flow.closed) {
       this.#flow.wait(source);
       return false;
     }
     try {
-      take(source);
+      this.take(link, source, number, held, type, buffer, start, end);
     } catch (error) {
       // A PacketError: not even the specification allows such a topic.
       if (!(error instanceof WireError) && !(error instanceof PacketError)) throw error;
@@ -73,6 +78,18 @@ export class PeerSources {
     }
     return true;
   }
+
+  /** A frame, for which there is room. A WireError or PacketError ends the link. */
+  protected abstract take(
+    link: Link,
+    source: PeerSource,
+    number: number,
+    held: boolean,
+    type: number,
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+  ): void;
 }
 
 const DOLLAR = 0x24;

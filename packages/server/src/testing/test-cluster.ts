@@ -11,10 +11,10 @@ import { makePeering, type Peering } from '../node/peering.ts';
 import type { Stores } from '../store/store.ts';
 import { MemoryHub, type MemoryNetwork } from './memory-network.ts';
 import type { ConnectOptions } from './packets.ts';
+import { advanceWorld, settleWorld } from './settle-world.ts';
 import { type Host, TestClient, type TestClientOptions } from './test-client.ts';
 
 const MAX_ROUNDS = 100_000;
-const STEP_MS = 50;
 const SECRET = 'q2-Fv8mW1xT6yB0sN4kD7hJ3pLzRcGuE9aVoXiKtYnM';
 /** Settles that find nothing to do before nothing is to be done: promises resolve in between. */
 const QUIET_ROUNDS = 5;
@@ -172,24 +172,12 @@ export class TestCluster implements TestWorld {
   }
 
   /** Until nothing happens any more. Time stands still. */
-  async settle(): Promise<void> {
-    for (let quiet = 0, rounds = 0; quiet < QUIET_ROUNDS; rounds++) {
-      if (rounds > MAX_ROUNDS) throw new Error('the cluster never settles');
-      let busy = false;
-      for (const node of this.nodes) busy = node.step() || busy;
-      this.clock.advance(0);
-      await new Promise((resolve) => setImmediate(resolve));
-      quiet = busy ? 0 : quiet + 1;
-      const fault = this.faults.shift();
-      if (fault !== undefined) throw new Error(fault);
-    }
+  settle(): Promise<void> {
+    return settleWorld(this);
   }
 
-  async advance(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left -= STEP_MS) {
-      this.clock.advance(Math.min(left, STEP_MS));
-      await this.settle();
-    }
+  advance(ms: number): Promise<void> {
+    return advanceWorld(this, ms);
   }
 
   #introduce(node: TestNode, other: TestNode): void {

@@ -8,11 +8,9 @@ import { Turn } from '../lib/turn.ts';
 import { makeMesh } from '../node/meshing.ts';
 import { type MemoryDirectory, MemoryDirectoryHub, type MemoryDirectoryOptions } from './memory-directory.ts';
 import { MemoryHub } from './memory-network.ts';
+import { advanceWorld, settleWorld } from './settle-world.ts';
 import { TestNode, type TestWorld } from './test-cluster.ts';
 
-const STEP_MS = 50;
-const QUIET_ROUNDS = 5;
-const MAX_ROUNDS = 100_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
@@ -134,24 +132,12 @@ export class TestMesh implements TestWorld {
   }
 
   /** Until nothing happens any more. Time stands still. */
-  async settle(): Promise<void> {
-    for (let quiet = 0, rounds = 0; quiet < QUIET_ROUNDS; rounds++) {
-      if (rounds > MAX_ROUNDS) throw new Error('the mesh never settles');
-      let busy = false;
-      for (const node of this.nodes) busy = node.step() || busy;
-      this.clock.advance(0);
-      await new Promise((resolve) => setImmediate(resolve));
-      quiet = busy ? 0 : quiet + 1;
-      const fault = this.faults.shift();
-      if (fault !== undefined) throw new Error(fault);
-    }
+  settle(): Promise<void> {
+    return settleWorld(this);
   }
 
-  async advance(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left -= STEP_MS) {
-      this.clock.advance(Math.min(left, STEP_MS));
-      await this.settle();
-    }
+  advance(ms: number): Promise<void> {
+    return advanceWorld(this, ms);
   }
 
   kill(node: MeshNode): void {
