@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { topicMatches } from '@plexus/protocol';
 import type {
   EpochSecret,
   FederatedRealm,
@@ -8,6 +7,7 @@ import type {
   RealmToken,
   TokenProblem,
 } from '../auth/federation/federated-realm.ts';
+import { couldPublish, mayPublish, maySubscribe } from '../auth/federation/rights.ts';
 import type { Clock } from '../lib/clock.ts';
 
 const HOUR_MS = 3_600_000;
@@ -29,21 +29,6 @@ export interface FakeTokenOptions {
   readonly cluster?: string | null;
   readonly ttlMs?: number;
   readonly fromMs?: number;
-}
-
-/** Whether a topic could match both: good enough for the filters of tests. */
-function overlap(one: readonly string[], other: readonly string[]): boolean {
-  if (one[0] === '#' || other[0] === '#') return true;
-  if (one.length === 0 || other.length === 0) return one.length === other.length;
-  const isSame = one[0] === other[0] || one[0] === '+' || other[0] === '+';
-  return isSame && overlap(one.slice(1), other.slice(1));
-}
-
-function covers(wide: readonly string[], narrow: readonly string[]): boolean {
-  if (wide[0] === '#') return true;
-  if (wide.length === 0 || narrow.length === 0) return wide.length === narrow.length;
-  if (narrow[0] === '#') return false;
-  return (wide[0] === '+' || wide[0] === narrow[0]) && covers(wide.slice(1), narrow.slice(1));
 }
 
 /** A token as `FakeAuthority` issues it: its claims in JSON, and a hash in place of a signature. */
@@ -71,15 +56,15 @@ class FakeToken implements RealmToken {
   }
 
   mayPublish(topic: string): boolean {
-    return this.rights.publish.some((filter) => topicMatches(filter, topic));
+    return mayPublish(this.rights, topic);
   }
 
   maySubscribe(filter: string): boolean {
-    return this.rights.subscribe.some((wide) => covers(wide.split('/'), filter.split('/')));
+    return maySubscribe(this.rights, filter);
   }
 
   couldPublish(filter: string): boolean {
-    return this.rights.publish.some((wide) => overlap(wide.split('/'), filter.split('/')));
+    return couldPublish(this.rights, filter);
   }
 }
 
