@@ -96,6 +96,23 @@ describe('events in hand of a consumer that leaves', () => {
     expect(rig.info).toMatchObject({ checkpoint: 69, inFlight: 0 });
   });
 
+  it('do not bring back what was parked before a restart', async () => {
+    const rig = await Rig.start();
+    await rig.create();
+    await rig.append('a', 0, 1, 2, 3);
+    const { consumer } = await rig.attach();
+    consumer.nack(2, 'park', 'bad');
+    await rig.settle();
+    await rig.crash();
+    // It sees the first and leaves; what follows was read, is forgotten, and is read again.
+    (await rig.attach({ window: 1 })).consumer.close();
+    const second = await rig.attach({ acks: true });
+    expect([second.data, await rig.parked()]).toEqual([[0, 1, 3], [[2, 'bad', 1]]]);
+    second.consumer.close();
+    expect((await rig.attach()).data).toEqual([]);
+    expect(rig.info).toMatchObject({ checkpoint: 3, parked: 1 });
+  });
+
   it('are not lost by one that leaves while they are read, or by a store that cannot be read', async () => {
     const rig = await Rig.start();
     await rig.create();

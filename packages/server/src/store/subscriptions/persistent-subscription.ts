@@ -48,7 +48,7 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
   readonly #distribution: Distribution;
   readonly #consumers = new Set<GroupConsumer>();
   readonly #outstanding = new Outstanding();
-  /** Positions after the checkpoint that were parked before the service began. */
+  /** Positions that were parked before the service began. `#cursor` has passed none: it may go back to what nobody has seen. */
   readonly #parkedAhead = new Set<number>();
   #state: SubscriptionState;
   /** Position to read from while nobody is there. */
@@ -138,8 +138,8 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
     const waiting = [...this.#distribution.drain(), ...this.#orphans.drain()];
     const trimmed = this.#outstanding.trim();
     this.#cursor = trimmed ?? Math.max(follower.cursor, this.#takenTo);
-    // It was true of what has just been forgotten.
-    this.#takenTo = 0;
+    this.#takenTo = 0; // It was true of what has just been forgotten.
+    for (const position of this.#parkedAhead) if (position < this.#cursor) this.#parkedAhead.delete(position);
     this.#orphans.keep(waiting.filter(({ isReplay, position }) => !isReplay && position < this.#cursor));
     for (const { isReplay, position } of waiting) if (isReplay) this.replayer.again(position);
   }
@@ -155,7 +155,7 @@ export class PersistentSubscription implements ConsumerHost, DistributionHost, F
 
   take(event: StoredEvent): boolean {
     if (this.#state !== 'running' || this.#outstanding.isFull) return false;
-    const room = this.#parkedAhead.delete(event.position) ? 'skip' : makeRoom(this, event);
+    const room = this.#parkedAhead.has(event.position) ? 'skip' : makeRoom(this, event);
     if (room === 'wait') return false;
     this.#takenTo = event.position + 1;
     if (room === 'skip') return true;
