@@ -222,6 +222,8 @@ export function createMessagingNode(parts: MessagingNodeParts): MessagingNode {
 /** A node of the real directory, on loopback: what the model of it is measured by. */
 export interface DirectoryNode {
   readonly directory: Directory;
+  /** Of its looks and advertisements so far, without those that ask nodes to keep a record. */
+  readonly requests: { readonly answered: number; readonly failed: number };
   /** Multiaddrs, with the peer id. */
   readonly addresses: readonly string[];
   stop(): Promise<void>;
@@ -241,8 +243,10 @@ export async function openDirectoryNode(bootstrap: readonly string[]): Promise<D
     log: createLogger({ level: 'silent' }),
   });
   await network.start();
+  const directory = network.directory!;
   return {
-    directory: network.directory!,
+    directory,
+    requests: directory.requests,
     addresses: network.addresses.map((address) => `${address}/p2p/${network.peerId}`),
     stop: () => network.stop(),
   };

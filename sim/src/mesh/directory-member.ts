@@ -31,6 +31,8 @@ export class DirectoryMember implements Directory, Contact {
   readonly #model: DirectoryModel;
   readonly #where: MemberPlace;
   readonly #random: Random;
+  /** Asks for nodes, not for records. */
+  readonly #neighbours: WalkQuestion;
   /** By key, then by peer id. */
   readonly #records = new Map<string, Map<string, Record>>();
   /** Peers with a connection, least recently used first. */
@@ -45,6 +47,7 @@ export class DirectoryMember implements Directory, Contact {
     this.place = place;
     this.process = where.process;
     this.figures = model.figures;
+    this.#neighbours = { requestBytes: this.figures.requestBytes, answered: () => 0 };
     this.table = new RoutingTable(this.figures.k, this.figures.bucketBits);
   }
 
@@ -64,7 +67,7 @@ export class DirectoryMember implements Directory, Contact {
   provide(key: DirectoryKey, signal: AbortSignal): Promise<number> {
     const [text, place] = [textOf(key), placeOf(key)];
     this.#model.counts.provides++;
-    return this.#walk(place, FIND_NODES, signal, (walk, resolve, reject) => {
+    return this.#walk(place, this.#neighbours, signal, (walk, resolve, reject) => {
       const nearest = walk.nearest();
       let [left, kept] = [nearest.length, 0];
       if (left === 0) reject(new PlexusError('directory_unreachable', {}));
@@ -149,13 +152,14 @@ export class DirectoryMember implements Directory, Contact {
     const roundTripMs = this.#model.roundTripMs(this.#random);
     const dials = !this.#connections.has(to.peerId);
     const state = this.#random.chance(figures.loss) ? 'silent' : this.#model.reach(this.peerId, to.peerId);
-    const ms = dials ? roundTripMs * (1 + figures.dialRoundTrips) : roundTripMs;
+    const dialMs = dials ? roundTripMs * figures.dialRoundTrips + this.#random.around(figures.dialMs) : 0;
     if (state !== 'answers')
       this.#later(state === 'refuses' ? roundTripMs : figures.timeoutMs, () => this.#failed(to, answer));
     else {
       if (dials) this.#model.sent(this.peerId, to.peerId, figures.dialBytes, figures.dialBytes);
       this.#connected(to.peerId);
-      this.#later(ms + this.#random.around(figures.handlingMs), () => this.#answered(to, bytes, answer));
+      const ms = dialMs + roundTripMs + this.#random.around(figures.handlingMs);
+      this.#later(ms, () => this.#answered(to, bytes, answer));
     }
   }
 
@@ -231,7 +235,7 @@ export class DirectoryMember implements Directory, Contact {
   }
 
   #lookAround(): void {
-    new DirectoryWalk(this, this.place, FIND_NODES, () => {}).begin();
+    new DirectoryWalk(this, this.place, this.#neighbours, () => {}).begin();
   }
 
   /** Looks for somebody in each part of the tree where there is anybody. */
@@ -244,7 +248,7 @@ export class DirectoryMember implements Directory, Contact {
       const anything = this.#random.word() & (bits === 31 ? 0 : 0xffffffff >>> (bits + 1));
       places.push((((own >>> (31 - bits)) << (31 - bits)) | anything) >>> 0);
     }
-    for (const place of places) new DirectoryWalk(this, place, FIND_NODES, () => {}).begin();
+    for (const place of places) new DirectoryWalk(this, place, this.#neighbours, () => {}).begin();
   }
 
   /** First after a part of the time, so that not all nodes do it at once. */
@@ -262,8 +266,6 @@ export class DirectoryMember implements Directory, Contact {
     });
   }
 }
-
-const FIND_NODES: WalkQuestion = { requestBytes: 100, answered: () => 0 };
 
 const textOf = (key: DirectoryKey): string => Buffer.from(key).toString('latin1');
 const placeOf = (key: DirectoryKey): Place => Buffer.from(key).readUInt32BE(0);

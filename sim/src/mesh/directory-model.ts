@@ -26,9 +26,10 @@ export interface DirectoryCounts {
   /** That were answered. */
   requests: number;
   walks: number;
-  /** Of all walks: longest chains, and nodes that answered. */
+  /** Of all walks: longest chains, and nodes that answered, or did not. */
   hops: number;
   asked: number;
+  failed: number;
 }
 
 /**
@@ -38,7 +39,7 @@ export interface DirectoryCounts {
 export class DirectoryModel {
   readonly time: VirtualTime;
   readonly figures: DirectoryFigures;
-  readonly counts: DirectoryCounts = { provides: 0, finds: 0, requests: 0, walks: 0, hops: 0, asked: 0 };
+  readonly counts: DirectoryCounts = { provides: 0, finds: 0, requests: 0, walks: 0, hops: 0, asked: 0, failed: 0 };
   /** Bytes that each node has sent, over all of its lives. */
   readonly bytesSent = new Map<string, number>();
   readonly #random: Random;
@@ -116,5 +117,6 @@ export class DirectoryModel {
     this.counts.walks++;
     this.counts.hops += walk.hops;
     this.counts.asked += walk.responded.length;
+    this.counts.failed += walk.failed;
   }
 }

@@ -26,6 +26,8 @@ export class DirectoryWalk {
   readonly responded: Contact[] = [];
   /** Longest chain of nodes that named each other. */
   hops = 0;
+  /** Requests that nobody answered. */
+  failed = 0;
   readonly #from: DirectoryMember;
   readonly #to: Place;
   readonly #question: WalkQuestion;
@@ -97,7 +99,8 @@ export class DirectoryWalk {
     path.asking--;
     if (this.#over) return 0;
     let named = 0;
-    if (asked !== null) {
+    if (asked === null) this.failed++;
+    else {
       const { k } = this.#from.figures;
       this.responded.push(contact);
       const own = distance(contact.place, this.#to);

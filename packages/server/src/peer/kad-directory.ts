@@ -68,6 +68,8 @@ export class KadDirectory implements Directory {
   overfull = 0;
   /** Contacts that were dropped because they did not answer. */
   dropped = 0;
+  /** Requests of looks and advertisements, without those that ask nodes to keep a record. */
+  readonly requests = { answered: 0, failed: 0 };
   readonly #options: DirectoryOptions;
   readonly #self: string;
   readonly #bootstrap: Bootstrap;
@@ -233,8 +235,7 @@ export class KadDirectory implements Directory {
     try {
       for await (const event of events) {
         if (event.name === 'QUERY_ERROR' && !signal.aborted) this.#failed(event.from, event.error);
-        else if (event.name === 'PEER_RESPONSE' && this.#failures.size > 0)
-          this.#failures.delete(event.from.toString());
+        else if (event.name === 'PEER_RESPONSE') this.#answered(event.from);
         if (!each(event)) return;
       }
     } catch (error) {
@@ -244,8 +245,14 @@ export class KadDirectory implements Directory {
     signal.throwIfAborted();
   }
 
+  #answered(peer: PeerId): void {
+    this.requests.answered++;
+    if (this.#failures.size > 0) this.#failures.delete(peer.toString());
+  }
+
   /** It stays out until others name it and it answers: kad-dht by itself drops nobody while there is room. */
   #failed(peer: PeerId, error: Error): void {
+    this.requests.failed++;
     const peerId = peer.toString();
     if (NOT_GONE.has(error.name) || !this.#contacts.has(peerId)) return;
     const isConnected = (this.#host?.getConnections(peer).length ?? 0) > 0;
