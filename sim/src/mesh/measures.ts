@@ -188,8 +188,9 @@ export class Watch extends Invariant {
   }
 }
 
+/** NaN: there are no values. */
 function quantiles(values: number[]): { p50: number; p99: number } {
   values.sort((a, b) => a - b);
-  const at = (share: number): number => values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0;
+  const at = (share: number): number => values[Math.floor(values.length * share)] ?? Number.NaN;
   return { p50: at(0.5), p99: at(0.99) };
 }

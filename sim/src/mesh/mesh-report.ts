@@ -2,6 +2,8 @@ import type { MeshFigures } from './measures.ts';
 import type { MeshRunResult } from './mesh-run.ts';
 
 const percent = (part: number, whole: number): string => (whole === 0 ? '–' : `${((100 * part) / whole).toFixed(2)} %`);
+const quantiles = ({ p50, p99 }: { readonly p50: number; readonly p99: number }): string =>
+  Number.isNaN(p50) ? '–' : `${p50.toFixed(0)} / ${p99.toFixed(0)} ms`;
 const perSecond = (bytes: number): string => `${bytes.toFixed(0)} B/s`;
 
 const COLUMNS: readonly (readonly [string, (figures: MeshFigures) => string])[] = [
@@ -9,8 +11,8 @@ const COLUMNS: readonly (readonly [string, (figures: MeshFigures) => string])[] 
   ['messages', ({ messages }) => String(messages)],
   ['delivered', ({ delivered, expected }) => percent(delivered, expected)],
   ['between nodes up for 60 s', (all) => percent(all.deliveredOfSettled, all.expectedOfSettled)],
-  ['first message p50 / p99', ({ firstMs: { p50, p99 } }) => `${p50.toFixed(0)} / ${p99.toFixed(0)} ms`],
-  ['later p50 / p99', ({ laterMs: { p50, p99 } }) => `${p50.toFixed(0)} / ${p99.toFixed(0)} ms`],
+  ['first message p50 / p99', ({ firstMs }) => quantiles(firstMs)],
+  ['later p50 / p99', ({ laterMs }) => quantiles(laterMs)],
   ['lookups per publish', ({ findsPerPublish }) => findsPerPublish.toFixed(2)],
   [
     'lookups, advertisements per node and minute',

@@ -21,6 +21,8 @@ export interface MeshRunOptions {
   readonly scenario: MeshScenario;
   readonly plant: MeshPlantName;
   readonly createNode: CreateMessagingNode;
+  /** Hears how far it is, every virtual minute: a thousand nodes take a while. */
+  readonly onMinute?: (virtualMs: number) => void;
 }
 
 export interface MeshRunResult {
@@ -38,7 +40,7 @@ export interface MeshRunResult {
 }
 
 /** Plays one mesh from its start to its end, or to the first violation. */
-export async function runMesh({ seed, scenario, plant, createNode }: MeshRunOptions): Promise<MeshRunResult> {
+export async function runMesh({ seed, scenario, plant, createNode, onMinute }: MeshRunOptions): Promise<MeshRunResult> {
   const since = { calmMs: Number.POSITIVE_INFINITY };
   let world: MeshWorld | null = null;
   let all: readonly Invariant[] = [];
@@ -52,6 +54,7 @@ export async function runMesh({ seed, scenario, plant, createNode }: MeshRunOpti
   const measures = new MeshMeasures(world);
   for (const each of all) if (each instanceof Watch) each.measures = measures;
   const churn = new Churn(world);
+  if (onMinute !== undefined) everyMinute(world, onMinute);
   try {
     await play(world, measures, churn, since);
   } catch (error) {
@@ -109,5 +112,12 @@ function everySecond(world: MeshWorld, measures: MeshMeasures): void {
     world.checker.everySecond();
     measures.everySecond();
     everySecond(world, measures);
+  });
+}
+
+function everyMinute(world: MeshWorld, tell: (virtualMs: number) => void): void {
+  world.time.after(60_000, () => {
+    tell(world.time.now);
+    everyMinute(world, tell);
   });
 }

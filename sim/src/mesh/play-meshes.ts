@@ -17,7 +17,8 @@ export async function playMeshes(
   for (const size of sizes) {
     const scenario = small ? smallMesh(size) : largeMesh(size, minutes);
     for (let each = seed; each < seed + seeds; each++) {
-      const result = await runMesh({ seed: each, scenario, plant, createNode });
+      const onMinute = (ms: number): void => write(`${size} nodes, ${(ms / 1000).toFixed()} s virtual\n`);
+      const result = await runMesh({ seed: each, scenario, plant, createNode, ...(!small && { onMinute }) });
       write(`${meshSummary(result)}\n${failure(result, traceLines)}`);
       results.push(result);
     }
