@@ -31,6 +31,15 @@ export function labProblem(): string | null {
   return status === 0 ? null : 'TUN devices cannot be made';
 }
 
+const LOCAL_NETWORK =
+  'ip link set lo up && ip link add lan0 type veth peer name lan1 && ip addr add 10.203.0.1/24 dev lan0 && ip link set lan1 up && ip link set lan0 up multicast on && ip route add default dev lan0';
+
+/** For `unshare`: runs one of our programs where there is one interface, whose multicast nobody else hears. */
+export const onLocalNetwork = (program: string): string[] => [
+  '--net',
+  ...['sh', '-c', `${LOCAL_NETWORK} && exec "$0" "$1"`, process.execPath, program],
+];
+
 /**
  * A network namespace for each node, and between them a network of our own (network_switch.py) that delays, loses and cuts packets, for each
  * direction and pair of nodes. A program and not `tc`, because few kernels have netem, and none of its rules is for pairs. Clients reach
