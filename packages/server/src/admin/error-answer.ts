@@ -1,4 +1,5 @@
 import { PlexusError } from '@plexus/protocol';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AdminLog } from './ports.ts';
 
 /** What a framework throws: a status for the client, and a code of its own. */
@@ -19,4 +20,15 @@ export function asPlexusError(thrown: unknown, maxBytes: number, log: AdminLog):
   }
   log.error({ err: thrown }, 'an HTTP request failed');
   return new PlexusError('internal');
+}
+
+/** An error handler: the error as JSON, and when to come again if the error says so (RFC 9110 §10.2.3). */
+export function answerErrors(maxBytes: number, log: AdminLog) {
+  return (thrown: unknown, _request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const error = asPlexusError(thrown, maxBytes, log);
+    const { retryAfterMs } = error.details;
+    // In whole seconds: a client that reads the body knows it better.
+    if (typeof retryAfterMs === 'number') reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000)));
+    return reply.code(error.httpStatus).type('application/json').send(JSON.stringify(error));
+  };
 }

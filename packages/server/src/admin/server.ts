@@ -4,7 +4,7 @@ import { PlexusError } from '@plexus/protocol';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import { aloneOf, NO_PEERS } from './alone.ts';
-import { asPlexusError } from './error-answer.ts';
+import { answerErrors } from './error-answer.ts';
 import { createHostRule } from './host-rule.ts';
 import { HttpServer, type HttpServerOptions, refuse } from './http-server.ts';
 import { LongAnswers } from './long-answers.ts';
@@ -82,10 +82,7 @@ export async function createAdmin(ports: AdminPorts, config: AdminConfig, servin
   app.setValidatorCompiler(validatorCompiler);
   // A page elsewhere can send text/plain without asking first; we want JSON alone.
   app.removeContentTypeParser('text/plain');
-  app.setErrorHandler((thrown, _request, reply) => {
-    const error = asPlexusError(thrown, bodyLimit, ports.log);
-    return reply.code(error.httpStatus).type('application/json').send(JSON.stringify(error));
-  });
+  app.setErrorHandler(answerErrors(bodyLimit, ports.log));
   app.setNotFoundHandler(({ method, url }) => {
     throw new PlexusError('not_found', { path: `${method} ${url.split('?')[0]}` });
   });

@@ -129,8 +129,9 @@ describe('a store whose queue is full', () => {
     const store = stores.get('small', null);
     while (store.status().writerQueueBytes === 0) await turn();
     const refused = await append(ids[1]);
-    expect([refused.statusCode, refused.json()]).toEqual([
+    expect([refused.statusCode, refused.headers['retry-after'], refused.json()]).toEqual([
       503,
+      '1',
       {
         error: {
           code: 'overloaded',

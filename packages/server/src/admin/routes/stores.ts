@@ -5,7 +5,7 @@ import { Type } from 'typebox';
 import { LIMITS } from '../../store/event.ts';
 import type { Stores } from '../../store/store.ts';
 import { verifyAll } from '../../store/verify-all.ts';
-import { asPlexusError } from '../error-answer.ts';
+import { answerErrors } from '../error-answer.ts';
 import { knownStores, statusOf } from '../known-stores.ts';
 import type { AdminPorts } from '../ports.ts';
 import type { PullConsumers } from '../pull-consumers.ts';
@@ -54,10 +54,7 @@ export function storeRoutes(ports: StorePorts): FastifyPluginAsyncTypebox {
         }
       },
     );
-    app.setErrorHandler((thrown, _request, reply) => {
-      const error = asPlexusError(thrown, MAX_BODY_BYTES, ports.log);
-      return reply.code(error.httpStatus).type('application/json').send(JSON.stringify(error));
-    });
+    app.setErrorHandler(answerErrors(MAX_BODY_BYTES, ports.log));
     app.addHook('onRoute', (route) => {
       route.bodyLimit = MAX_BODY_BYTES;
       if (route.schema !== undefined) route.schema.tags = ['stores'];
