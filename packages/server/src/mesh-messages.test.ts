@@ -283,6 +283,31 @@ describe('messages across the mesh', () => {
     expect(late.take()).toEqual(['x']);
   });
 
+  it.each([
+    ['its node', 1],
+    ["the publisher's node", 0],
+  ])('reach a subscriber as soon as %s, cut off for a while, has an address again', async (_, which) => {
+    const mesh = await TestMesh.of(3);
+    const [a, b] = mesh.nodes;
+    const wanted = subscriber(b!, 't');
+    await mesh.advance(2000);
+    const publisher = a!.client('publisher');
+    publisher.publish('t', 'one', { qos: 1 });
+    await mesh.advance(1000);
+    mesh.hub.cut(a!.nodeId, b!.nodeId);
+    await mesh.advance(5000);
+    // Found out by both: the one has something to send, the other something to tell.
+    publisher.publish('t', 'lost', { qos: 1 });
+    await mesh.advance(15_000);
+    mesh.hub.heal(a!.nodeId, b!.nodeId);
+    const cut = [a!, b!][which]!;
+    cut.meshing!.mesh.moved();
+    await mesh.advance(2000);
+    publisher.publish('t', 'two', { qos: 1 });
+    await mesh.advance(1000);
+    expect(wanted.take()).toEqual(['one', 'two']);
+  });
+
   it('do not tell the client id of their publisher', async () => {
     const mesh = await TestMesh.of(2);
     const [a, b] = mesh.nodes;

@@ -147,6 +147,7 @@ async function build(
     meshing === null || realms === null || directory === null
       ? null
       : new NodeMesh({ meshing, directory, messaging, realms, nat, config, clock });
+  network.nat?.onMoved(() => meshing?.mesh.moved());
   const ports = {
     ...brokerPorts(broker),
     node: description(info, clock),

@@ -35,6 +35,8 @@ export interface MeshLinks {
   hasAnswered(realm: string, path: KeyPath, peerId: string): boolean;
   /** `ok` false: the peer cannot be reached, or has no rights: the directory was wrong about it. */
   onAnswered: ((realm: string, path: KeyPath, peerId: string, ok: boolean) => void) | null;
+  /** A peer has shown its rights: it is there, whatever was thought of it. */
+  onHere: ((peerId: string) => void) | null;
   /** The filters of some peer have changed, or who may be sent to. */
   onRemote: ((realm: string) => void) | null;
 
@@ -49,6 +51,8 @@ export interface MeshLinks {
   connect(peerId: string, done: (link: Link | null) => void): void;
   /** As `MeshPort.accepts`. */
   accepts(link: Link, realm: string, topic: string): boolean;
+  /** Dials those at once that could not be reached, and for whom something waits: it may have been the fault of this node. */
+  retry(): void;
   peers(): readonly MeshPeerListing[];
   /** What was refused, by reason: a `TokenProblem`, `beyond_subscribe`, `beyond_publish`, `too_many_filters`. */
   readonly refusals: ReadonlyMap<string, number>;

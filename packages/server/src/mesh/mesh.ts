@@ -79,6 +79,7 @@ export class Mesh implements MeshPort, LifecyclePart {
       if (!ok) lookups.wasWrong(peerId);
       this.onRoutes?.(realm);
     };
+    links.onHere = (peerId) => lookups.wasRight(peerId);
     links.onRemote = (realm) => this.onRoutes?.(realm);
   }
 
@@ -110,6 +111,15 @@ export class Mesh implements MeshPort, LifecyclePart {
   /** What sessions of this node want, as `InterestSink`. */
   setInterest(realm: string, filter: string, isWanted: boolean): void {
     this.#parts.wants.setLocal(realm, filter, isWanted);
+  }
+
+  /** This node can be reached elsewhere, or again: what it could not do before may have been its own fault, and what it has said of itself is old. */
+  moved(): void {
+    const { advertiser, lookups, links } = this.#parts;
+    lookups.forgive();
+    links.retry();
+    advertiser.sayAgain();
+    for (const realm of this.#active.keys()) this.onRoutes?.(realm);
   }
 
   isFederated(realm: string): boolean {

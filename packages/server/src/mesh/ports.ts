@@ -78,6 +78,8 @@ export interface Advertiser {
   isAdvertised(key: MeshKey): boolean;
   /** Epochs or tokens have changed: the keys of the realm are said anew. */
   refresh(realm: string): void;
+  /** This node has other addresses: everything is said again, as news. */
+  sayAgain(): void;
   list(): readonly AdvertisementListing[];
   /** It was taken for the first time, or for the first time since it had failed. */
   onAdvertised: ((key: MeshKey) => void) | null;
@@ -112,6 +114,10 @@ export interface Lookups {
   forget(key: MeshKey): void;
   /** A record that turned out wrong: the peer is left out for a while, under every key; `onFound` is told of it as a publisher all the same. */
   wasWrong(peerId: string): void;
+  /** It is here after all. */
+  wasRight(peerId: string): void;
+  /** All that were wrong have another chance. */
+  forgive(): void;
   pending(): readonly PendingQuery[];
   /** Somebody has been found: told at once, while the query goes on, and of each peer once per query. */
   onFound: ((key: MeshKey, target: PeerTarget) => void) | null;

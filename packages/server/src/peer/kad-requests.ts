@@ -1,4 +1,5 @@
 import type { AbortOptions, Connection, PeerId, Stream } from '@libp2p/interface';
+import type { ConnectionManager } from '@libp2p/interface-internal';
 import { lpStream } from '@libp2p/utils';
 import { multiaddr } from '@multiformats/multiaddr';
 
@@ -16,6 +17,20 @@ const PEER_ADDRESS = 2;
 /** Where streams to nodes of the directory come from. */
 export interface StreamSource {
   openStream(peer: PeerId, protocol: string, options: AbortOptions): ReturnType<Connection['newStream']>;
+}
+
+/**
+ * As the connection manager opens them, but never at the cost of a link: of two connections with one address it closes the newer, unless each was
+ * asked for by force; all those over one relay have the same, and a dial that a link has begun is shared with whoever wants the same peer.
+ */
+export function streamsOf(manager: Pick<ConnectionManager, 'getConnections' | 'openConnection'>): StreamSource {
+  return {
+    openStream: async (peer, protocol, options) => {
+      const open = manager.getConnections(peer).find(({ status, limits }) => status === 'open' && limits === undefined);
+      const connection = open ?? (await manager.openConnection(peer, { ...options, force: true }));
+      return connection.newStream(protocol, options);
+    },
+  };
 }
 
 /** Whether a peer is a node of the directory, and not only somebody who asks there. Fails if it is not. */

@@ -12,7 +12,7 @@ import { NotFoundError, peerRoutingSymbol } from '@libp2p/interface';
 import type { KadDHT, KadDHTComponents, QueryEvent } from '@libp2p/kad-dht';
 import type { Datastore } from 'interface-datastore';
 import { ContactPings } from './contact-pings.ts';
-import { askWhetherThere, KAD_PROTOCOL, type StreamSource } from './kad-requests.ts';
+import { askWhetherThere, KAD_PROTOCOL, type StreamSource, streamsOf } from './kad-requests.ts';
 
 const MINUTE_MS = 60_000;
 /**
@@ -112,20 +112,23 @@ export async function kadService(setup: KadServiceSetup): Promise<(components: C
       // There are no values in this directory, only records.
       validators: { pk: refuse },
     });
-    const { connectionManager, peerStore } = components;
+    const { connectionManager: manager, peerStore } = components;
+    const isDialable: typeof manager.isDialable = (address, options) => manager.isDialable(address, options);
+    const connectionManager = { ...streamsOf(manager), isDialable };
     const kad = make({
       peerId: components.peerId,
       privateKey: components.privateKey,
       registrar: components.registrar,
       addressManager: components.addressManager,
       peerStore: new KadPeers(peerStore) as unknown as PeerStore,
+      // As much of it as kad-dht uses.
       connectionManager,
       events: components.events,
       logger: components.logger,
       datastore: setup.records,
       ping: new ContactPings({
         ask: (peer, options) => askWhetherThere(connectionManager, peer, options),
-        isConnected: (peer) => components.connectionManager.getConnections(peer).length > 0,
+        isConnected: (peer) => manager.getConnections(peer).length > 0,
         now: setup.now,
       }),
     } as unknown as Components) as KadInside;

@@ -90,6 +90,7 @@ export class Nat {
   readonly #evidence: NatEvidence;
   readonly #reservations: RelayReservations;
   readonly #onChange = new Set<(isReachable: boolean) => void>();
+  readonly #onMoved = new Set<() => void>();
   #node: Libp2p | null = null;
   #components: Components | null = null;
   #places: PlaceStore | null = null;
@@ -121,6 +122,12 @@ export class Nat {
   onReachable(call: (isReachable: boolean) => void): () => void {
     this.#onChange.add(call);
     return () => void this.#onChange.delete(call);
+  }
+
+  /** Calls when others can reach this node at an address at a relay that it did not have, or had lost. @returns how to stop */
+  onMoved(call: () => void): () => void {
+    this.#onMoved.add(call);
+    return () => void this.#onMoved.delete(call);
   }
 
   /** Of this node at its relays. */
@@ -210,6 +217,8 @@ export class Nat {
     const transport = made as RelayTransport;
     const places = transport.reservationStore;
     this.#places = places;
+    // A relay that could not be dialled once would never be asked again. `RelayReservations` asks less and less often.
+    Object.defineProperty(places, 'relayFilter', { get: () => NOBODY_BARRED, set: () => {} });
     const take = transport.onStop;
     // Else whoever says that it relays for us would become a relay of ours, and its address one that we tell others.
     transport.onStop = async (stream, connection) => {
@@ -291,9 +300,13 @@ export class Nat {
     const now = [...this.#reservations.held.values()].flat();
     for (const address of this.#announced) if (!now.includes(address)) manager.removeObservedAddr(multiaddr(address));
     for (const address of now) manager.confirmObservedAddr(multiaddr(address), { type: 'observed', ttl: NO_CHECK_MS });
+    const isMoved = now.some((address) => !this.#announced.includes(address));
     this.#announced = now;
+    if (isMoved) for (const call of this.#onMoved) call();
   }
 }
+
+const NOBODY_BARRED = { has: () => false, add: () => {} };
 
 function addressesThrough({ details }: Place): string[] {
   const addresses = details.reservation.addrs.map((bytes) => `${multiaddr(bytes)}/p2p-circuit`);

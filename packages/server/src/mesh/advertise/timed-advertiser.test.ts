@@ -396,6 +396,29 @@ describe('an advertiser', () => {
   });
 });
 
+describe('a node that has moved', () => {
+  it('says everything again, as news, also what is under way', async () => {
+    const world = new World();
+    world.add('/a', '/b');
+    await world.settle();
+    world.records.latencyMs = 1000;
+    world.add('/c');
+    await world.settle();
+    expect([world.told.toSorted(), world.said.toSorted()]).toEqual([
+      ['/a', '/b'],
+      ['1/a', '1/b', '1/c'],
+    ]);
+    world.records.latencyMs = 0;
+    world.advertiser.sayAgain();
+    await world.pass(100);
+    expect(world.said.slice(3).sort()).toEqual(['1/a', '1/b', '1/c']);
+    expect(world.records.provided[2]!.signal.aborted).toBe(true);
+    expect(world.told.slice(2).sort()).toEqual(['/a', '/b', '/c']);
+    await world.pass(60_000, 1000);
+    expect(world.said).toHaveLength(6);
+  });
+});
+
 describe('a directory that grows', () => {
   it.each([
     [1, 2, true],

@@ -136,6 +136,14 @@ export class TimedAdvertiser implements Advertiser {
     }
   }
 
+  sayAgain(): void {
+    for (const advertisement of this.#all.values()) {
+      if (advertisement.flight !== null) this.#abort(advertisement.flight);
+      advertisement.failures = 0;
+      this.#sayAnew(advertisement);
+    }
+  }
+
   list(): readonly AdvertisementListing[] {
     const now = this.#ports.clock.now();
     return Array.from(this.#all.values(), (advertisement) => listingOf(advertisement, now));
@@ -194,12 +202,16 @@ export class TimedAdvertiser implements Advertiser {
     for (const advertisement of this.#all.values()) {
       const { flight, takenAmong, takenUntilMs } = advertisement;
       if (flight !== null || takenUntilMs <= this.#ports.clock.now() || !hasGrown(takenAmong, peers)) continue;
-      advertisement.leave();
-      advertisement.isNews = true;
-      advertisement.renewAtMs = Number.NEGATIVE_INFINITY;
-      this.#wait(advertisement);
+      this.#sayAnew(advertisement);
     }
     if (this.#all.size > 0) this.#growth = this.#ports.clock.setTimeout(() => this.#lookForGrowth(), GROWTH_LOOK_MS);
+  }
+
+  #sayAnew(advertisement: Advertisement): void {
+    advertisement.leave();
+    advertisement.isNews = true;
+    advertisement.renewAtMs = Number.NEGATIVE_INFINITY;
+    this.#wait(advertisement);
   }
 
   #wakeAt(atMs: number): void {

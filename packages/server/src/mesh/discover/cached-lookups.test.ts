@@ -556,6 +556,20 @@ describe('a peer that was wrong', () => {
     expect(lookups.wrongPeers).toBe(0);
   });
 
+  it('is shown at once when it is here after all, or when all are forgiven', async () => {
+    const { lookups, plant, pass, shown } = scene();
+    for (const peerId of ['p', 'q', 'r']) plant(A, peerId);
+    lookups.get(A);
+    await pass(100);
+    for (const peerId of ['p', 'q', 'r']) lookups.wasWrong(peerId);
+    expect(shown(A)).toEqual([]);
+    lookups.wasRight('q');
+    lookups.wasRight('nobody');
+    expect(shown(A)).toEqual(['q']);
+    lookups.forgive();
+    expect([shown(A), lookups.wrongPeers]).toEqual([['p', 'q', 'r'], 0]);
+  });
+
   it('is one of a bounded number: beyond, the first get another chance', async () => {
     const { lookups, plant, pass, shown } = scene({ lookups: { maxWrongPeers: 2 } });
     for (const peerId of ['p', 'q', 'r']) plant(A, peerId);

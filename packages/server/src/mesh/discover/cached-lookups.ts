@@ -161,6 +161,14 @@ export class CachedLookups implements Lookups {
     this.#wrong.add(peerId);
   }
 
+  wasRight(peerId: string): void {
+    this.#wrong.remove(peerId);
+  }
+
+  forgive(): void {
+    this.#wrong.clear();
+  }
+
   pending(): readonly PendingQuery[] {
     return this.#queries.list();
   }

@@ -33,6 +33,14 @@ export class WrongPeers {
     this.forgotten++;
   }
 
+  remove(peerId: string): void {
+    if (this.#until.delete(peerId)) this.stamp++;
+  }
+
+  clear(): void {
+    for (const peerId of [...this.#until.keys()]) this.remove(peerId);
+  }
+
   has(peerId: string): boolean {
     const until = this.#until.get(peerId);
     return until !== undefined && until > this.#clock.now();

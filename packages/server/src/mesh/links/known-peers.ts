@@ -188,6 +188,17 @@ export class KnownPeers {
     } else if (peer.retryAtMs === NEVER) this.#dials.want(peer);
   }
 
+  retry(): void {
+    for (const peer of this.#peers.values()) {
+      if (peer.isUp || (peer.connects.length === 0 && !isOwed(peer))) continue;
+      peer.failures = 0;
+      peer.notBeforeMs = 0;
+      peer.retryAtMs = NEVER;
+      peer.tellAtMs = NEVER;
+      this.#dials.want(peer);
+    }
+  }
+
   /** It may have said all that those who wait for its link have to know. */
   maybeReady(peer: MeshPeer): void {
     if (peer.connects.length === 0) return;

@@ -46,6 +46,7 @@ export interface LinkedPeersSetup {
  */
 export class LinkedPeers implements MeshLinks, LinkEvents, TurnTask {
   onAnswered: ((realm: string, path: KeyPath, peerId: string, ok: boolean) => void) | null = null;
+  onHere: ((peerId: string) => void) | null = null;
   onRemote: ((realm: string) => void) | null = null;
   readonly remote = new FilterTable();
   readonly gatekeeper: MeshGatekeeper;
@@ -189,6 +190,10 @@ export class LinkedPeers implements MeshLinks, LinkEvents, TurnTask {
 
   connect(peerId: string, done: (link: Link | null) => void): void {
     this.#known.connect(peerId, done);
+  }
+
+  retry(): void {
+    this.#known.retry();
   }
 
   accepts(link: Link, realm: string, topic: string): boolean {
@@ -352,6 +357,7 @@ export class LinkedPeers implements MeshLinks, LinkEvents, TurnTask {
     this.#heard.recheck(realm);
     this.#toSayAll.add(realm);
     this.#remoteChanged(realm.realm);
+    this.onHere?.(realm.peer.peerId);
     this.#known.gotRights(realm.peer);
   }
 
