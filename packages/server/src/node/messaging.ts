@@ -204,8 +204,8 @@ function meshFrames(fromMesh: FromMesh, beyond: Beyond): MeshFrames {
   return {
     onUp: (link) => fromMesh.onUp(link),
     onData: (...frame) => fromMesh.onData(...frame),
-    onLost: (link) => beyond.onLost(link),
-    onResumed: (link) => beyond.onResumed(link),
+    onLost: () => {},
+    onResumed: () => {},
     onClosed: (link, _reason, unanswered) => {
       fromMesh.onClosed(link);
       beyond.onClosed(link, unanswered);

@@ -210,6 +210,23 @@ describe('a message for nodes beyond the cluster', () => {
     expect([world.texts(first), world.texts(second)]).toEqual([['one'], []]);
   });
 
+  it('goes the way of those before it while they are not answered, though the route is another by now', () => {
+    const [one, two] = [world.up('x.1'), world.up('x.2')];
+    world.becomes({ peers: ['x.1'], isSettled: true });
+    world.publish('1');
+    world.becomes({ peers: ['x.2'], isSettled: true });
+    world.publish('2');
+    // Nobody answers it, so nobody knows when it is there.
+    world.publish('at QoS 0', 0);
+    expect([world.texts(one), world.texts(two)]).toEqual([['1', '2'], ['at QoS 0']]);
+    one.answer();
+    world.publish('3');
+    expect([world.texts(one), world.texts(two)]).toEqual([
+      ['1', '2'],
+      ['at QoS 0', '3'],
+    ]);
+  });
+
   it('is refused, at QoS 1, when too many wait, and dropped and counted at QoS 0', () => {
     for (const text of ['1', '2', '3']) world.publish(text);
     expect(world.publish('4')).toBe(undefined);

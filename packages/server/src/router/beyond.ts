@@ -10,7 +10,8 @@ import type { Clock, Timer } from '../lib/clock.ts';
 import type { Turn, TurnTask } from '../lib/turn.ts';
 import { type MeshPort, type MeshRoute, NO_MESH_ROUTE, REASK_MS } from '../mesh/ports.ts';
 import { FrameType } from '../peer/frame-types.ts';
-import type { HeldFrame, Link, Obligations } from '../peer/link-ports.ts';
+import type { HeldFrame, Link } from '../peer/link-ports.ts';
+import { MeshAnswer, MeshPaths } from './mesh-answers.ts';
 import { costOf, countOf, type MeshSend, sendLoose } from './mesh-send.ts';
 import { encodeMessage, encodeRunHead, NO_BYTES, PLAIN } from './message-frames.ts';
 import { PeerOutboxes } from './peer-outboxes.ts';
@@ -52,8 +53,7 @@ export class Beyond implements TurnTask {
   readonly #outboxes: PeerOutboxes;
   /** Realms whose waiting messages have to look again, at the end of the turn. */
   readonly #changed = new Set<string>();
-  /** Peers whose links have lost their channels: what is on them may yet go on, or come back. */
-  readonly #lost = new Set<string>();
+  readonly #paths = new MeshPaths();
   /** Peers that cannot be reached, while it is being found out who else of their clusters can be; until when. */
   readonly #awaited = new Map<string, Timer>();
   /** The one of them whose time is up. */
@@ -113,7 +113,7 @@ export class Beyond implements TurnTask {
       return this.#queues.hasRoom(realm.name, topic, bytes);
     }
     return peers.every((peerId) => {
-      const through = this.#through(realm.name, peerId, true);
+      const through = this.#through(realm.name, peerId, topic);
       return !this.#mustWait(through) || this.#outboxes.hasRoom(through, bytes);
     });
   }
@@ -128,7 +128,7 @@ export class Beyond implements TurnTask {
     if (route.isSettled && this.#queues.find(realm.name, topic) === null) {
       let isWaiting = false;
       for (const peerId of route.peers) {
-        if (this.#mustWait(this.#through(realm.name, peerId, false))) isWaiting = true;
+        if (this.#mustWait(this.#through(realm.name, peerId, null))) isWaiting = true;
         else this.#parts.mesh.link(peerId)!.loose(FrameType.Run, head, buffer, start, end, run.count);
       }
       if (!isWaiting) return;
@@ -137,7 +137,7 @@ export class Beyond implements TurnTask {
     const send = { realm: realm.name, topic, type: FrameType.Run, frame, messages: run.count, commit: null };
     if (route.isSettled && this.#queues.find(realm.name, topic) === null) {
       for (const peerId of route.peers) {
-        if (this.#mustWait(this.#through(realm.name, peerId, false))) this.#toPeer(peerId, send);
+        if (this.#mustWait(this.#through(realm.name, peerId, null))) this.#toPeer(peerId, send);
       }
     } else this.#wait(send, route);
   }
@@ -165,24 +165,15 @@ export class Beyond implements TurnTask {
     return 1;
   }
 
-  onLost({ peer }: Link): void {
-    this.#lost.add(peer.peerId);
-  }
-
-  onResumed({ peer }: Link): void {
-    this.#lost.delete(peer.peerId);
-  }
-
   /** What a link of the mesh still held when it ended: the peer, or another of its cluster, gets it over another. */
   onClosed({ peer }: Link, unanswered: readonly HeldFrame[]): void {
     const { peerId } = peer;
-    this.#lost.delete(peerId);
     const sends = new Map<string, MeshSend[]>();
     for (const held of unanswered) {
       if (!(held.obligations instanceof MeshAnswer)) continue;
       held.taken = true;
-      const { send } = held.obligations;
-      const through = this.#through(send.realm, peerId, true);
+      const send = held.obligations.giveUp();
+      const through = this.#through(send.realm, peerId, send.topic);
       const before = sends.get(through);
       if (before === undefined) sends.set(through, [send]);
       else before.push(send);
@@ -222,23 +213,23 @@ export class Beyond implements TurnTask {
   }
 
   /**
-   * Who gets what is for the cluster of a peer: while messages wait for one of its nodes, or are on a link to one that has lost its channel, what
-   * comes after them waits behind them. Else it would overtake them when the route has changed.
-   * @param isHeld at QoS 1 or 2: else nothing stays on a link without a channel
+   * Who gets what is for the cluster of a peer: while messages of the topic are not answered by one of its nodes, or any wait for one, what comes
+   * after them goes the same way. Else it would overtake them when the route has changed.
+   * @param topic of a message at QoS 1 or 2; null: nobody answers it
    */
-  #through(realm: string, peerId: string, isHeld: boolean): string {
-    const [outboxes, lost, { mesh }] = [this.#outboxes, this.#lost, this.#parts];
-    if (outboxes.size + lost.size === 0 || outboxes.has(peerId)) return peerId;
+  #through(realm: string, peerId: string, topic: string | null): string {
+    const [outboxes, { mesh }] = [this.#outboxes, this.#parts];
     const cluster = mesh.clusterOf(realm, peerId);
+    if (cluster === peerId) return peerId;
+    const before = topic === null ? null : this.#paths.peerOf(cluster, realm, topic);
+    if (before !== null && !this.#mustWait(before)) return before;
+    if (outboxes.size === 0 || outboxes.has(peerId)) return peerId;
     for (const other of outboxes.peers()) if (mesh.clusterOf(realm, other) === cluster) return other;
-    for (const other of isHeld ? lost : []) {
-      if (mesh.clusterOf(realm, other) === cluster && mesh.link(other) !== null) return other;
-    }
     return peerId;
   }
 
   #toPeer(wanted: string, send: MeshSend, publisher: CommitTarget | null = null): void {
-    const peerId = this.#through(send.realm, wanted, send.messages === 0);
+    const peerId = this.#through(send.realm, wanted, send.messages === 0 ? send.topic : null);
     if (!this.#mustWait(peerId)) {
       const link = this.#parts.mesh.link(peerId)!;
       if (send.messages === 0) send.commit?.slots.oblige(send.commit.slot);
@@ -265,7 +256,10 @@ export class Beyond implements TurnTask {
       this.#parts.counters.drop('peer_full', 1);
       return;
     }
-    link.held(send.type, send.frame, NO_BYTES, new MeshAnswer(send), send.commit?.slot ?? 0);
+    const { peerId } = link.peer;
+    const cluster = this.#parts.mesh.clusterOf(send.realm, peerId);
+    const answer = this.#paths.answerOf(send, cluster === peerId ? null : cluster, peerId);
+    link.held(send.type, send.frame, NO_BYTES, answer, send.commit?.slot ?? 0);
   }
 
   /**
@@ -343,7 +337,7 @@ export class Beyond implements TurnTask {
     const cluster = mesh.clusterOf(send.realm, peerId);
     const { peers, isSettled } = mesh.route(send.realm, send.topic);
     const next = peers.find((each) => each !== peerId && mesh.clusterOf(send.realm, each) === cluster);
-    const other = next && this.#through(send.realm, next, send.messages === 0);
+    const other = next && this.#through(send.realm, next, send.messages === 0 ? send.topic : null);
     if (other === undefined && !isSettled && this.#givenUp !== peerId) this.#await(peerId, send);
     else if (other === undefined) this.#lose(send);
     else if (!this.#mustWait(other)) this.#give(mesh.link(other)!, send);
@@ -377,24 +371,4 @@ export class Beyond implements TurnTask {
     this.#parts.counters.drop('mesh_unreachable', countOf(send));
     this.#release(send);
   }
-}
-
-/** Waits for the answer of one peer to one message at QoS 1 or 2. */
-class MeshAnswer implements Obligations {
-  readonly send: MeshSend;
-
-  constructor(send: MeshSend) {
-    this.send = send;
-  }
-
-  meet(_slot: number, reason = 0): void {
-    const { commit } = this.send;
-    commit?.slots.meet(commit.slot, reasonFrom(reason));
-  }
-}
-
-/** What a publisher may be told of the answer of a stranger's node: anything else would be a packet that its client does not know. */
-function reasonFrom(reason: number): number {
-  if (reason < Reason.UnspecifiedError) return Reason.Success;
-  return reason === Reason.QuotaExceeded || reason === Reason.NotAuthorized ? reason : Reason.UnspecifiedError;
 }
