@@ -147,6 +147,28 @@ describe('connect', () => {
     expect([outcomes, a.match('r', 'x')]).toEqual([['none'], []]);
   });
 
+  it.each([true, false])(
+    'waits, for a node that spoke for its cluster alone, until another does, or has had the time to: %s',
+    async (isTakenOver) => {
+      world = new MeshWorld();
+      const [a, b, c] = [world.peer('a'), world.peer('b', { cluster: 'one' }), world.peer('c', { cluster: 'one' })];
+      for (const peer of [b, c]) peer.want('r', 'x');
+      a.links.ask('r', '/x', b.target);
+      await world.settle();
+      world.pools.hub.cut('a', 'b');
+      b.link(a)!.close('evicted');
+      await world.pass(4000);
+      const outcomes = connecting(a, b);
+      await world.pass(2000);
+      expect([outcomes, a.match('r', 'x')]).toEqual([[], ['b']]);
+      if (isTakenOver) c.links.tell('r', '/x', a.target);
+      await world.pass(2000);
+      expect([outcomes, a.match('r', 'x')]).toEqual(isTakenOver ? [['none'], ['c']] : [[], ['b']]);
+      await world.pass(6000);
+      expect([outcomes, a.match('r', 'x')]).toEqual([['none'], isTakenOver ? ['c'] : []]);
+    },
+  );
+
   it('tries again after the first failure', async () => {
     const [a, b] = await parted();
     world.pools.hub.cut('a', 'b');

@@ -67,7 +67,7 @@ export class Dials {
   /** Dialling it has come to nothing. */
   pause(peer: MeshPeer): void {
     const { clock, random } = this.#setup;
-    peer.failures++;
+    if (peer.failures++ === 0) peer.failingSinceMs = clock.now();
     peer.notBeforeMs = clock.now() + redialDelayMs(Math.min(peer.failures, MOST_TRIES), random);
   }
 

@@ -6,7 +6,7 @@ import type { Asks } from './asks.ts';
 import { Dials, type MeshPool } from './dials.ts';
 import type { HeardFilters } from './heard-filters.ts';
 import type { MeshLinkOptions } from './link-options.ts';
-import { MeshPeer } from './link-peer.ts';
+import { MeshPeer, type PeerRealm } from './link-peer.ts';
 import type { OwnFilters } from './own-filters.ts';
 import type { Refusals } from './refusals.ts';
 
@@ -22,6 +22,8 @@ const REDIALLED: ReadonlySet<LinkCloseReason> = new Set([
 ]);
 /** Dials in a row that come to nothing, after which a peer is forgotten. */
 const MAX_FAILURES = 2;
+/** What another node of its cluster gets to notice that one has died, and to say in its place what the cluster wants. */
+const TAKE_OVER_MS = 5000;
 /** After these the peer may have forgotten what it was told. */
 const MAY_FORGET: ReadonlySet<LinkCloseReason> = new Set([
   'silent',
@@ -148,12 +150,13 @@ export class KnownPeers {
       remoteChanged(realm.realm);
       if (asks.isOpen(realm)) isWanted = true;
     }
-    if (isWanted && REDIALLED.has(reason) && peer.failures < MAX_FAILURES) {
+    const isGivenUp = this.#isGivenUp(peer);
+    if (isWanted && REDIALLED.has(reason) && !isGivenUp) {
       // It had a link until now: that is no reason to wait.
       peer.notBeforeMs = 0;
       this.#dials.want(peer);
     } else this.#giveUp(peer);
-    if (peer.failures >= MAX_FAILURES) this.#forgetHeard(peer);
+    if (isGivenUp) this.#forgetHeard(peer);
     this.#tellLater(peer);
     this.#forgetLater(peer);
   }
@@ -246,13 +249,31 @@ export class KnownPeers {
 
   #dialFailed(peer: MeshPeer): void {
     for (const realm of peer.realms.values()) this.#setup.asks.failAll(realm);
-    if (peer.failures >= MAX_FAILURES) this.#forgetHeard(peer);
+    const isGivenUp = this.#isGivenUp(peer);
+    if (isGivenUp) this.#forgetHeard(peer);
     this.#tellLater(peer);
-    if (peer.connects.length > 0 && peer.failures < MAX_FAILURES) {
+    if (peer.connects.length > 0 && !isGivenUp) {
       peer.retryAtMs = peer.notBeforeMs;
       this.#setup.alarm.by(peer.retryAtMs);
     } else this.#answerConnects(peer, null);
     if (peer.link === null) this.#forgetLater(peer);
+  }
+
+  /** Not before another node speaks for its cluster, or has had the time to: until then messages for the cluster wait for this one. */
+  #isGivenUp(peer: MeshPeer): boolean {
+    if (peer.failures < MAX_FAILURES) return false;
+    if (this.#setup.clock.now() - peer.failingSinceMs >= TAKE_OVER_MS) return true;
+    for (const of of peer.realms.values()) if (of.heard.size > 0 && this.#speaksAlone(of)) return false;
+    return true;
+  }
+
+  #speaksAlone({ peer, realm, token }: PeerRealm): boolean {
+    if (token?.cluster == null) return false;
+    for (const other of this.#peers.values()) {
+      const of = other === peer ? undefined : other.realms.get(realm);
+      if (of?.hasRights === true && of.heard.size > 0 && of.token?.cluster === token.cluster) return false;
+    }
+    return true;
   }
 
   #giveUp(peer: MeshPeer): void {

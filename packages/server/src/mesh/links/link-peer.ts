@@ -93,6 +93,8 @@ export class MeshPeer {
   isDialling = false;
   /** Dials in a row that came to nothing, and links that ended before both ends had rights. */
   failures = 0;
+  /** When the first of them did. */
+  failingSinceMs = 0;
   notBeforeMs = 0;
   /** In all realms. */
   filters = 0;
