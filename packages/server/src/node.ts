@@ -172,7 +172,11 @@ async function build(
   if (cluster !== null) lifecycle.add('cluster', cluster);
   if (clusterStores !== null) lifecycle.add('stores of the cluster', clusterStores);
   if (realms !== null) lifecycle.add('federated realms', realms);
-  if (meshing !== null) lifecycle.add('mesh', meshing.mesh);
+  if (meshing !== null) {
+    // What this node says beyond the cluster, the others believe it to say for all of it.
+    if (cluster !== null) lifecycle.add('what the cluster wants', { start: () => cluster.settled() });
+    lifecycle.add('mesh', meshing.mesh);
+  }
   lifecycle.add('messages', messaging);
   lifecycle.add('$SYS', sysPart(broker, clock, config.sysIntervalS));
   lifecycle.add('store topics', { start: () => storeTopics.start(), stop: () => storeTopics.stop() });

@@ -49,6 +49,27 @@ describe('nodes that join', () => {
     expect(a.log).toEqual([]);
   });
 
+  it('know what the others want when they have settled; they wait for that, but not for ever', async () => {
+    const { start, pass } = world();
+    const others = ['b', 'c'].map((nodeId) => start(nodeId, { join: ['b'] }));
+    for (const { cluster } of others) {
+      for (let i = 0; i < 500; i++) cluster.ownInterest.set('default', `x/${i}`, { online: 1, away: 0 });
+    }
+    await pass(100);
+    const settling = async (nodeId: string, join: string[]): Promise<number[]> => {
+      const { cluster } = start(nodeId, { join });
+      const filters: number[] = [];
+      cluster.settled().then(() => filters.push(cluster.interest.filters()));
+      await pass(2900);
+      const early = filters.length;
+      await pass(200);
+      return [early, ...filters];
+    };
+    expect(await settling('a', ['c'])).toEqual([1, 1000]);
+    expect(await settling('alone', [])).toEqual([1, 0]);
+    expect(await settling('lost', ['nobody'])).toEqual([0, 0]);
+  });
+
   it('list themselves first, with what they and the others want', async () => {
     const { a, pass } = await three();
     a.cluster.ownInterest.set('default', 'x/#', { online: 1, away: 0 });

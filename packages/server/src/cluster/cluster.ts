@@ -18,6 +18,8 @@ import { isTableFrame } from './tables.ts';
 export { CLUSTER_DEFAULTS } from './cluster-setup.ts';
 
 const FLUSH_POLL_MS = 10;
+const SETTLE_MS = 3000;
+const SETTLE_POLL_MS = 20;
 
 /**
  * This node as a member of its cluster. The order in which others learn of the end of a member is kept here: its link is closed, its
@@ -120,6 +122,31 @@ export class Cluster implements LifecyclePart {
   leave(deadline?: AbortSignal): Promise<void> {
     this.#leaving ??= this.#leave(deadline);
     return this.#leaving;
+  }
+
+  /**
+   * Resolves when some member is up, if this node was to join any, and all it has heard of are and have said what they want; or after 3 s. Until then
+   * this node does not know what the cluster wants, and should not speak for it.
+   */
+  settled(): Promise<void> {
+    const { clock } = this.#setup;
+    const untilMs = clock.now() + SETTLE_MS;
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (this.#isSettled() || clock.now() >= untilMs) resolve();
+        else clock.setTimeout(look, SETTLE_POLL_MS);
+      };
+      look();
+    });
+  }
+
+  #isSettled(): boolean {
+    let isAlone = true;
+    for (const { nodeId, state } of this.#membership.records()) {
+      if (state === 'joining' || (state === 'up' && !this.#replicas.isLevel(nodeId))) return false;
+      if (state === 'up') isAlone = false;
+    }
+    return !isAlone || !this.#seeds.hasAny || this.#leaving !== null;
   }
 
   /** Hears of the filters of other members, beside `interest`. Once, before `start`. */

@@ -66,6 +66,11 @@ export class Seeds {
     this.#places.clear();
   }
 
+  /** Whether there is any address to join at. */
+  get hasAny(): boolean {
+    return this.#seeds.length > 0;
+  }
+
   /** Addresses that are dialled at the moment. */
   get sought(): string[] {
     return [...this.#places].filter(([, place]) => place.kept !== null).map(([address]) => address);

@@ -69,6 +69,28 @@ describe('what a peer has told', () => {
     expect(a.links.peers()).toMatchObject([{ peerId: 'b', link: 'up' }]);
   });
 
+  it('is kept when the peer is another start of it, but speaks for a cluster: until it has said everything again', async () => {
+    world = new MeshWorld();
+    const [a, b] = [world.peer('a'), world.peer('b', { cluster: 'one' })];
+    b.want('r', 'x');
+    b.links.tell('r', '/x', a.target);
+    await world.settle();
+    b.links.stop();
+    b.node.pool.stop();
+    await world.settle();
+    const again = world.peer('b', { cluster: 'one' });
+    const matches: string[][] = [];
+    const { onControl } = a.linkEvents;
+    a.linkEvents.onControl = (...frame) => {
+      matches.push(a.match('r', 'x'));
+      onControl.apply(a.linkEvents, frame);
+    };
+    await world.link(again, a);
+    expect(matches.length).toBeGreaterThan(0);
+    for (const match of matches) expect(match).toEqual(['b']);
+    expect(a.match('r', 'x')).toEqual([]);
+  });
+
   it('and not said again over the next link is forgotten', async () => {
     world = new MeshWorld();
     const [a, b] = [world.peer('a'), world.peer('b')];

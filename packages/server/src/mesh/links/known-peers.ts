@@ -111,7 +111,8 @@ export class KnownPeers {
     const peer = this.#peers.get(peerId) ?? this.#add(peerId);
     if (peer.incarnation !== incarnation) {
       for (const realm of peer.realms.values()) {
-        this.#setup.heard.dropAll(realm);
+        // What its cluster wants does not end with it: that holds until it has said everything again.
+        if (realm.token?.cluster == null) this.#setup.heard.dropAll(realm);
         this.#setup.asks.reopen(realm);
       }
     }
