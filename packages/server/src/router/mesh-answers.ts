@@ -16,7 +16,7 @@ export class MeshPaths {
   /** By cluster, realm and topic. */
   readonly #paths = new Map<string, Path>();
 
-  /** null: any will do */
+  /** @returns the node of the cluster that has not answered messages of the topic; null: there is none, any node will do */
   peerOf(cluster: string, realm: string, topic: string): string | null {
     return this.#paths.size === 0 ? null : (this.#paths.get(keyOf(cluster, realm, topic))?.peerId ?? null);
   }
