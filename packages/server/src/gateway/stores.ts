@@ -29,8 +29,11 @@ export interface NodeStoresOptions {
 }
 
 const MIB = 1024 * 1024;
-/** Bytes of the page caches of a node: all of them together, and the most and the least of one. */
-const WRITERS = { all: 1024 * MIB, most: 256 * MIB, least: 8 * MIB };
+/**
+ * Bytes of the page caches of a node: all of them together, and the most and the least of one. A writer comes back to the ends of
+ * the streams that grow and to little else: pages beyond that would be memory that is written once.
+ */
+const WRITERS = { all: 512 * MIB, most: 64 * MIB, least: 8 * MIB };
 const READERS = { all: 512 * MIB, most: 64 * MIB, least: 4 * MIB };
 
 /** @param count of those that share */

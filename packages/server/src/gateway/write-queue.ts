@@ -11,8 +11,8 @@ import { PendingWrite } from './write-batch.ts';
 
 /** What a waiting write costs besides its bytes. */
 const ITEM_BYTES = 256;
-/** So much is sent before the turn of the event loop ends: the writer works while callers go on. */
-const FULL_BATCH_ITEMS = 256;
+/** So much is sent before the turn of the event loop ends: the writer works while callers go on. A message costs as much as an item. */
+const FULL_BATCH_ITEMS = 64;
 const FULL_BATCH_BYTES = 512 * 1024;
 const MIN_RETRY_AFTER_MS = 100;
 const MAX_RETRY_AFTER_MS = 5000;

@@ -66,10 +66,13 @@ function answerOf(batch: WriteBatch, outcomes: readonly WriteOutcome[], from: nu
   const others: { index: number; result: unknown }[] = [];
   const appends: AppendResult[] = [];
   let size = 0;
+  let other = 0;
   for (let index = 0; index < batch.count; index++) {
     const outcome = outcomes[from + index]!;
+    const isOther = batch.others[other]?.index === index;
+    if (isOther) other++;
     if (!outcome.ok) errors.push({ index, code: outcome.error.code, details: outcome.error.details });
-    else if (batch.others.some((other) => other.index === index)) others.push({ index, result: outcome.result });
+    else if (isOther) others.push({ index, result: outcome.result });
     else {
       const result = outcome.result as AppendResult;
       appends.push(result);

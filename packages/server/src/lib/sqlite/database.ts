@@ -37,6 +37,9 @@ const WAL_LOOK_EVERY = 64;
 /** How long a commit may wait for readers to begin the log anew. */
 const WAL_WAIT_MS = 50;
 
+/** What a checkpoint says: `log`, pages in the log; `moved`, those of them that are in the file. */
+type LogState = readonly [busy: number, log: number, moved: number];
+
 /**
  * One connection to one SQLite file: write-ahead log, every commit on the disk before it is answered. Synchronous: it
  * belongs in a worker thread. Errors of the file and the disk are `store_full`, `store_damaged` and `store_unavailable`.
@@ -47,6 +50,7 @@ export class Database implements Disposable {
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #rollback: Statement;
+  readonly #logState: Statement<LogState>;
   readonly #maxWalBytes: number;
   #commits = 0;
 
@@ -57,6 +61,7 @@ export class Database implements Disposable {
     this.#begin = this.prepare(readOnly ? 'BEGIN' : 'BEGIN IMMEDIATE');
     this.#commit = this.prepare('COMMIT');
     this.#rollback = this.prepare('ROLLBACK');
+    this.#logState = this.prepareRows('PRAGMA wal_checkpoint(NOOP)');
   }
 
   /**
@@ -151,13 +156,18 @@ export class Database implements Disposable {
     return statSync(`${this.file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
 
+  /** Pages in the write-ahead log, from its beginning; 0 when it begins anew. Not within a transaction. */
+  get logPages(): number {
+    return this.#logState.get()![1];
+  }
+
   /**
    * Moves the write-ahead log into the file. `passive`: what can be moved without waiting. `restart`: all of it, waiting for
    * readers, so that the log begins anew. `truncate`: and its file is emptied.
    * @returns whether nothing stood in the way
    */
   checkpoint(mode: 'passive' | 'restart' | 'truncate'): boolean {
-    const row = this.prepareRows<[busy: number, log: number, moved: number]>(`PRAGMA wal_checkpoint(${mode})`).get()!;
+    const row = this.prepareRows<LogState>(`PRAGMA wal_checkpoint(${mode})`).get()!;
     return row[0] === 0 && row[1] === row[2];
   }
 

@@ -1,9 +1,14 @@
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { type Database, PAGE_BYTES } from './database.ts';
+import { WAL_FRAME_HEADER_BYTES } from './wal-file.ts';
 
-/** So much is written ahead at a time: a thousand pages. */
-const STEP_BYTES = 4 * 1024 * 1024;
+/** So much is written ahead at a time: 250 pages. More would hold up the commit that comes next, which brings it to the disk. */
+const STEP_BYTES = 1024 * 1024;
+/** It is time for more when so much is left. */
+const LEAST_BYTES = 256 * 1024;
 /** A log of this size is written over from its beginning before long. */
 const ENOUGH_BYTES = 64 * 1024 * 1024;
+const FRAME_BYTES = WAL_FRAME_HEADER_BYTES + PAGE_BYTES;
 const ZEROS = Buffer.alloc(256 * 1024);
 
 /**
@@ -12,21 +17,28 @@ const ZEROS = Buffer.alloc(256 * 1024);
  * the log.
  */
 export class LogRoom {
+  readonly #db: Database;
   readonly #path: string;
-  /** Size of the log's file when it was last made longer here. */
+  /** The log's file is as long as this, or longer. */
   #bytes = 0;
 
-  /** @param file of the database */
-  constructor(file: string) {
-    this.#path = `${file}-wal`;
+  constructor(db: Database) {
+    this.#db = db;
+    this.#path = `${db.file}-wal`;
   }
 
-  /** To be called when nothing waits. Does something once in a thousand pages. Never fails. */
+  /**
+   * To be called when nothing waits, and outside of transactions. Does something once in a few hundred pages; else it leaves
+   * the file alone, since even a look at its size makes the next commit write the file's times too. Never fails.
+   */
   tend(): void {
+    const used = this.#used();
+    if (used + LEAST_BYTES <= this.#bytes) return;
     const size = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
-    // SQLite has gone past what was there; or there is no log yet.
-    if (size === 0 || size <= this.#bytes || size >= ENOUGH_BYTES) return;
-    this.#bytes = size + STEP_BYTES;
+    this.#bytes = size;
+    // There is no log yet; or there is room.
+    if (size === 0 || size >= ENOUGH_BYTES || used + LEAST_BYTES <= size) return;
+    this.#bytes = Math.max(size, used) + STEP_BYTES;
     try {
       const fd = openSync(this.#path, 'r+');
       try {
@@ -37,5 +49,10 @@ export class LogRoom {
     } catch {
       // A full disk: commits go on as long as they find room, and say so when they do not.
     }
+  }
+
+  /** How far into the file the log reaches. */
+  #used(): number {
+    return this.#db.logPages * FRAME_BYTES;
   }
 }

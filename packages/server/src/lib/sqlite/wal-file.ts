@@ -3,7 +3,7 @@ import { endianness } from 'node:os';
 
 /** https://www.sqlite.org/fileformat2.html#walformat */
 const HEADER_BYTES = 32;
-const FRAME_HEADER_BYTES = 24;
+export const WAL_FRAME_HEADER_BYTES = 24;
 const MAGIC = 0x377f0682;
 const VERSION = 3_007_000;
 
@@ -59,7 +59,7 @@ export class WalFile implements Disposable {
   private constructor(fd: number, header: WalHeader) {
     this.#fd = fd;
     this.header = header;
-    this.#bytes = Buffer.alloc(FRAME_HEADER_BYTES + header.pageBytes);
+    this.#bytes = Buffer.alloc(WAL_FRAME_HEADER_BYTES + header.pageBytes);
     this.#frame = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length);
   }
 
@@ -84,7 +84,7 @@ export class WalFile implements Disposable {
   /** Whole frames, valid or not. A frame is gone when the next is asked for. */
   *frames(): Generator<WalFrame, void, undefined> {
     const { bigEndian, pageBytes } = this.header;
-    const size = FRAME_HEADER_BYTES + pageBytes;
+    const size = WAL_FRAME_HEADER_BYTES + pageBytes;
     for (let index = 0; ; index++) {
       if (readSync(this.#fd, this.#bytes, 0, size, HEADER_BYTES + index * size) < size) return;
       const view = this.#frame;
@@ -95,7 +95,7 @@ export class WalFile implements Disposable {
         salt1: view.getUint32(8),
         salt2: view.getUint32(12),
         stored: { a: view.getInt32(16), b: view.getInt32(20) },
-        sumsFrom: (seed) => sum(view, FRAME_HEADER_BYTES, size, bigEndian, sum(view, 0, 8, bigEndian, seed)),
+        sumsFrom: (seed) => sum(view, WAL_FRAME_HEADER_BYTES, size, bigEndian, sum(view, 0, 8, bigEndian, seed)),
       };
     }
   }

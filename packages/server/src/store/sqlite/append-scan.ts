@@ -5,6 +5,7 @@ import { Has, RECORD_FIXED_BYTES } from '../record.ts';
 import { RecordedEvent } from '../recorded-event.ts';
 import { causeId } from './cause-id.ts';
 import type { Head } from './heads.ts';
+import { KnownNames } from './known-names.ts';
 
 const MOST = LIMITS.maxAppendEvents;
 /** Where a record has the length of the name of its stream. */
@@ -43,6 +44,7 @@ export class AppendScan {
   readonly types: string[] = [];
   /** null: it has neither tags nor a correlation or a cause. */
   readonly extras: (Extras | null)[] = [];
+  readonly #names = new KnownNames();
 
   /** @throws {PlexusError} bad_request if it is larger than any that `writeAppend` makes */
   read(buffer: Buffer, start: number): void {
@@ -57,7 +59,8 @@ export class AppendScan {
       if (count === 0 || events + count > MOST) throw tooMany();
       this.expected[w] = buffer.readDoubleLE(at);
       at += 12;
-      this.streams[w] = streamOf(buffer, at + 4);
+      const stream = at + 4 + RECORD_FIXED_BYTES;
+      this.streams[w] = this.#names.textAt(buffer, stream, buffer[at + 4 + STREAM_LENGTH_OFFSET]!);
       for (let i = 0; i < count; i++) {
         const from = at + 4;
         at = from + buffer.readUInt32LE(at);
@@ -76,7 +79,7 @@ export class AppendScan {
     for (let event = 0; event < this.events; event++) {
       const from = this.from[event]!;
       const typeAt = from + RECORD_FIXED_BYTES + buffer[from + STREAM_LENGTH_OFFSET]!;
-      this.types[event] = buffer.toString('utf8', typeAt, typeAt + buffer[from + TYPE_LENGTH_OFFSET]!);
+      this.types[event] = this.#names.textAt(buffer, typeAt, buffer[from + TYPE_LENGTH_OFFSET]!);
       const hasExtras = (buffer[from + 1]! & EXTRAS) !== 0;
       this.extras[event] = hasExtras ? extrasOf(new RecordedEvent(buffer, from, this.to[event]!, 0, 0, 0)) : null;
     }
@@ -85,11 +88,6 @@ export class AppendScan {
   record(event: number): Buffer {
     return this.buffer.subarray(this.from[event]!, this.to[event]!);
   }
-}
-
-function streamOf(buffer: Buffer, record: number): string {
-  const at = record + RECORD_FIXED_BYTES;
-  return buffer.toString('utf8', at, at + buffer[record + STREAM_LENGTH_OFFSET]!);
 }
 
 function extrasOf({ tags, correlationId, causationId }: RecordedEvent): Extras {

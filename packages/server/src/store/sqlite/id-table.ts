@@ -2,6 +2,8 @@ import { UUID_BYTES } from '../../lib/uuid.ts';
 
 const WORDS = UUID_BYTES / 4;
 const FIRST_SLOTS = 8192;
+/** Room for a tail that is as long as it should be; a table that one large commit has made larger is not kept. */
+const MOST_KEPT_SLOTS = 65_536;
 
 /**
  * Where events are, by their ids: a hash table in two arrays, with open addressing. It holds the tail, so it is filled,
@@ -41,8 +43,8 @@ export class IdTable {
   clear(): void {
     this.#size = 0;
     this.#round++;
-    // A table that one large commit has made is not kept; nor may rounds come round.
-    if (this.#slots > 4 * FIRST_SLOTS || this.#round === 0xffffffff) this.#allocate(FIRST_SLOTS);
+    // Nor may rounds come round.
+    if (this.#slots > MOST_KEPT_SLOTS || this.#round === 0xffffffff) this.#allocate(FIRST_SLOTS);
   }
 
   /** @returns the slot that has this id, or the empty one where it belongs */

@@ -12,17 +12,18 @@ const CONSTRAINT = 19;
 
 /**
  * One per index table, but those of types and tags: its entries for the events from one position to another. In the order
- * of the table, since that touches each of its pages once.
+ * of the table, since that touches each of its pages once. `OR ROLLBACK`, since all is taken back if any of it fails: without it
+ * SQLite copies every page before it changes it, to be able to take back the one statement, and takes more than twice as long.
  */
 const STEPS = [
-  `INSERT INTO stream_index (stream, version, position, sum)
+  `INSERT OR ROLLBACK INTO stream_index (stream, version, position, sum)
    SELECT stream, version, position, ${entrySumSql('stream', 'position', 'version')} FROM events WHERE position BETWEEN ? AND ? ORDER BY stream, version`,
-  `INSERT INTO id_index (id, position)
+  `INSERT OR ROLLBACK INTO id_index (id, position)
    SELECT ${EVENT_ID}, position FROM events WHERE position BETWEEN ? AND ? ORDER BY 1`,
-  `INSERT INTO correlation_index (correlation, position)
+  `INSERT OR ROLLBACK INTO correlation_index (correlation, position)
    SELECT correlation, position FROM events
    WHERE position BETWEEN ? AND ? AND correlation IS NOT NULL ORDER BY correlation, position`,
-  `INSERT INTO causation_index (causation, position)
+  `INSERT OR ROLLBACK INTO causation_index (causation, position)
    SELECT causation, position FROM events
    WHERE position BETWEEN ? AND ? AND causation IS NOT NULL ORDER BY causation, position`,
 ] as const;

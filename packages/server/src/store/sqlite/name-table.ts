@@ -57,7 +57,10 @@ export class NameTable {
     const index = table === 'types' ? 'type_index (type, position, n, sum)' : 'tag_index (tag, position, n, sum)';
     this.#indexOne = db.prepare(`INSERT INTO ${index} VALUES (?, ?, ?, ?)`);
     const sum = entrySumSql('?1', 'value', '?2 + key');
-    this.#indexMany = db.prepare(`INSERT INTO ${index} SELECT ?1, value, ?2 + key, ${sum} FROM json_each(?3)`);
+    // Why `OR ROLLBACK`: indexing.ts.
+    this.#indexMany = db.prepare(
+      `INSERT OR ROLLBACK INTO ${index} SELECT ?1, value, ?2 + key, ${sum} FROM json_each(?3)`,
+    );
   }
 
   /** Forgets everything and begins with what the table says. */

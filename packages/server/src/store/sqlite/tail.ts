@@ -3,16 +3,16 @@ import { IdTable } from './id-table.ts';
 import type { NameEntry } from './name-table.ts';
 
 /** When the tail is to be indexed, whichever comes first. */
-const DUE_EVENTS = 4096;
+const DUE_EVENTS = 16_384;
 /** While little is written at a time, appends come one by one: a step must not hold them up for long. */
 const LEAST_DUE_EVENTS = 512;
-/** So many commits of the present size make a step. */
-const COMMITS_PER_STEP = 32;
+/** Of each commit in the average of their sizes. */
+const PACE_SHARE = 0.25;
 const DUE_TAGS = 16_384;
 /** Of records: the index step reads them. */
 const DUE_BYTES = 16 * 1024 * 1024;
 /** How many times as long the tail may grow while a commit is made. */
-const LONGEST = 4;
+const LONGEST = 2;
 
 /** The events that the index tables do not have yet, with what is asked of them: their ids, types and tags. */
 export class Tail {
@@ -25,6 +25,8 @@ export class Tail {
   #bytes = 0;
   /** Newest time in an id that is a UUID v7; -1: none. */
   #newestIdMs = -1;
+  /** Items per commit, on average. */
+  #pace = 0;
   #dueEvents = LEAST_DUE_EVENTS;
 
   /** Empties it. @param start position of the next event */
@@ -59,9 +61,14 @@ export class Tail {
     return this.#isOver(1, this.#dueEvents);
   }
 
-  /** Large steps cost less per event, small ones hold up less. @param items of the last commit */
+  /**
+   * Large steps cost less per event, since each writes the end of every stream that has grown; small ones hold up less. Where
+   * commits are large everybody waits longer anyway: so a step has as many of them as they have items.
+   * @param items of the last commit
+   */
   pace(items: number): void {
-    this.#dueEvents = Math.min(Math.max(items * COMMITS_PER_STEP, LEAST_DUE_EVENTS), DUE_EVENTS);
+    this.#pace += (items - this.#pace) * PACE_SHARE;
+    this.#dueEvents = Math.min(Math.max(this.#pace * this.#pace, LEAST_DUE_EVENTS), DUE_EVENTS);
   }
 
   /** Whether it must be indexed at once: only a very large commit comes to that. */

@@ -22,9 +22,9 @@ import { deleteStream } from './stream-deletes.ts';
 import { SubscriptionWrites } from './subscription-writes.ts';
 import { Tail } from './tail.ts';
 
-const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
+const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 /** The write-ahead log goes into the file when it has this many pages: each page once, however often it was written. */
-const WAL_PAGES = 8000;
+const WAL_PAGES = 12_000;
 /**
  * While little is written at a time, the log is moved after so many commits already: some hundred pages hold nobody up for
  * long, and the log stays short.
@@ -53,7 +53,7 @@ export interface StoreWriterOptions {
   readonly wallMs: () => number;
   /** Name of the store, for errors. Default: the name of the file. */
   readonly store?: string;
-  /** Of the page cache; default 256 MiB. */
+  /** Of the page cache; default 64 MiB. */
   readonly cacheBytes?: number;
   /** Entries of indexes that are looked at for one append condition in one commit. Default 5,000. */
   readonly conditionEntries?: number;
@@ -96,7 +96,7 @@ export class StoreWriter {
     const { file, wallMs, store = basename(file), conditionEntries } = options;
     this.#db = db;
     this.#mark = mark;
-    this.#room = new LogRoom(file);
+    this.#room = new LogRoom(db);
     this.#wallMs = wallMs;
     this.#meta = new Meta(db);
     this.#heads = new Heads(db, this.#meta);
