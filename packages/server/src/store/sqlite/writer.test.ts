@@ -201,20 +201,20 @@ describe('the index tables', () => {
 
   it('follow the log within a commit too, if it is very large', () => {
     using test = new TestWriter();
-    const requests = Array.from({ length: 36 }, (_, i) =>
+    const requests = Array.from({ length: 24 }, (_, i) =>
       write(
         `s${i % 3}`,
         Array.from({ length: 1000 }, (_, j) => ({ ...rich(j), id: uuid(i * 1000 + j) })),
       ),
     );
     expect(test.commit(...requests).every(({ ok }) => ok)).toBe(true);
-    expectIndexes(test, 32_999);
+    expectIndexes(test, 21_999);
     expect(test.commit(...requests).every((outcome) => outcome.ok && (outcome.result as AppendResult).duplicate)).toBe(
       true,
     );
     test.writer.tend();
     test.writer.tend();
-    expectIndexes(test, 35_999);
+    expectIndexes(test, 23_999);
   });
 
   it('are brought up to date at the end and at the start', () => {
