@@ -6,14 +6,13 @@ import type { AppendRequest, AppendResult } from '../store/append.ts';
 import { writeAppend } from '../store/append-codec.ts';
 import type { StoredEvent } from '../store/event.ts';
 import type { ReadName, ReadOperations, WriteName, WriteOperations } from '../store/operations.ts';
-import { decodePage } from '../store/page.ts';
 import type { Page, ReadRequest } from '../store/reads.ts';
 import { checkSelector } from '../store/selectors/check-selector.ts';
 import type { Store, StoreStatus, StoreSubscriptions } from '../store/store.ts';
 import type { CatchUpOptions } from '../store/subscription.ts';
 import { checkStart, checkWhenFull, checkWhole, DEFINITION_LIMITS } from '../store/subscriptions/definition.ts';
 import { checkWrite } from './check-write.ts';
-import { DEFAULT_READ, pagesOf } from './pages.ts';
+import { DEFAULT_READ, eventsOf, pagesOf } from './pages.ts';
 import { RemoteCatchUp } from './remote-catch-up.ts';
 import { RemoteFeed } from './remote-feed.ts';
 import type { RemoteRoute } from './remote-route.ts';
@@ -107,13 +106,12 @@ export class RemoteStore implements Store {
     return result as ReadOperations[K]['result'];
   }
 
-  pages(request: ReadRequest, signal?: AbortSignal): AsyncIterable<Page> {
+  pages(request: ReadRequest, signal?: AbortSignal): AsyncGenerator<Page, void, undefined> {
     return pagesOf((one) => this.read('readEvents', one), request, signal);
   }
 
-  async *events(request: Partial<ReadRequest>, signal?: AbortSignal): AsyncGenerator<StoredEvent, void, undefined> {
-    for await (const page of this.pages({ ...DEFAULT_READ, ...request, form: 'frames' }, signal))
-      yield* decodePage(page);
+  events(request: Partial<ReadRequest>, signal?: AbortSignal): AsyncIterableIterator<StoredEvent, void, undefined> {
+    return eventsOf(this.pages({ ...DEFAULT_READ, ...request, form: 'frames' }, signal));
   }
 
   /** `now` is when the iteration begins. */

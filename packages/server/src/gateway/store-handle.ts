@@ -3,13 +3,12 @@ import type { Logger } from '../lib/log.ts';
 import type { AppendRequest, AppendResult } from '../store/append.ts';
 import type { StoredEvent } from '../store/event.ts';
 import type { ReadName, ReadOperations, WriteName, WriteOperations } from '../store/operations.ts';
-import { decodePage } from '../store/page.ts';
 import type { Page, ReadRequest } from '../store/reads.ts';
 import type { LocalStore, LocalSubscriptions, StoreStatus } from '../store/store.ts';
 import type { CatchUpOptions } from '../store/subscription.ts';
 import { StoreSubscriptionService } from '../store/subscriptions/service.ts';
 import { aborted } from './aborted.ts';
-import { DEFAULT_READ, pagesOf } from './pages.ts';
+import { DEFAULT_READ, eventsOf, pagesOf } from './pages.ts';
 import type { HeldStore } from './store-server.ts';
 import type { ThreadEngine } from './thread-engine.ts';
 
@@ -102,9 +101,8 @@ export class StoreHandle implements LocalStore, HeldStore {
     return pagesOf((one) => this.#engine.read('readEvents', one), request, signal);
   }
 
-  async *events(request: Partial<ReadRequest>, signal?: AbortSignal): AsyncGenerator<StoredEvent, void, undefined> {
-    for await (const page of this.pages({ ...DEFAULT_READ, ...request, form: 'frames' }, signal))
-      yield* decodePage(page);
+  events(request: Partial<ReadRequest>, signal?: AbortSignal): AsyncIterableIterator<StoredEvent, void, undefined> {
+    return eventsOf(this.pages({ ...DEFAULT_READ, ...request, form: 'frames' }, signal));
   }
 
   catchUp(options: CatchUpOptions): AsyncIterable<StoredEvent> {

@@ -31,10 +31,11 @@ export interface NodeStoresOptions {
 const MIB = 1024 * 1024;
 /**
  * Bytes of the page caches of a node: all of them together, and the most and the least of one. A writer comes back to the ends of
- * the streams that grow and to little else: pages beyond that would be memory that is written once.
+ * the streams that grow and to little else, a reader to the upper levels of the tables: pages beyond that would be memory that is
+ * written once, and the system has them too.
  */
 const WRITERS = { all: 512 * MIB, most: 64 * MIB, least: 8 * MIB };
-const READERS = { all: 512 * MIB, most: 64 * MIB, least: 4 * MIB };
+const READERS = { all: 256 * MIB, most: 16 * MIB, least: 4 * MIB };
 
 /** @param count of those that share */
 const share = ({ all, most, least }: typeof WRITERS, count: number): number =>
