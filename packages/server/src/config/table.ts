@@ -224,7 +224,7 @@ export const OPTIONS = {
     defaultText: 'one more than there are processors, at least 2, at most 16',
     min: STORE_THREADS.min,
     max: STORE_THREADS.max,
-    help: 'Most threads that all event stores of this node share.',
+    help: 'Most threads that all event stores of this node share; one more moves their logs into their files.',
   }),
   storeQueueBytes: int({
     default: 64 * MiB,

@@ -37,6 +37,8 @@ export interface ItemError {
 export type FromWriter =
   /** The first thing it says. */
   | { readonly kind: 'opened'; readonly lastPosition: number }
+  /** Much of its log is not in the file yet. Not said again before that has changed. */
+  | { readonly kind: 'log' }
   | {
       readonly kind: 'done';
       readonly batch: number;

@@ -48,6 +48,8 @@ const TELL_LOAD_MS = 1000;
 export class NodeStores implements Stores, HeldStores, LifecyclePart {
   readonly #options: NodeStoresOptions;
   readonly #pool: ThreadPool;
+  /** One thread, beside those that `threads` bounds: it is there once a store is written to much, and mostly waits for the disk. */
+  readonly #movers = new ThreadPool(1);
   readonly #ids: UuidV7;
   #stores = new Map<string, StoreHandle>();
   #telling: Timer | null = null;
@@ -109,7 +111,7 @@ export class NodeStores implements Stores, HeldStores, LifecyclePart {
 
   async stop(): Promise<void> {
     await this.drain(AbortSignal.abort());
-    await this.#pool.close();
+    await Promise.all([this.#pool.close(), this.#movers.close()]);
   }
 
   /** Others are told first, so that they do not ask for what is closing. */
@@ -131,6 +133,7 @@ export class NodeStores implements Stores, HeldStores, LifecyclePart {
       facts: () => facts,
       nodeId,
       pool: this.#pool,
+      movers: this.#movers,
       registry,
       clock,
       random,

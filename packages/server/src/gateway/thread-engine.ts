@@ -1,6 +1,7 @@
 import { PlexusError } from '@plexus/protocol';
 import type { OwnerLock } from '../lib/owner-lock.ts';
 import { lockFile } from '../lib/sqlite/file-lock.ts';
+import type { ThreadPool } from '../lib/sqlite/thread-pool.ts';
 import type { UuidV7 } from '../lib/uuid.ts';
 import type { AppendRequest, AppendResult } from '../store/append.ts';
 import type { CommitListener, Engine } from '../store/engine.ts';
@@ -10,6 +11,7 @@ import { aborted } from './aborted.ts';
 import { RETRY_TOTAL_MS } from './backoff.ts';
 import { CommittedFeed } from './committed-feed.ts';
 import { checkEncodedAppend } from './encoded-append.ts';
+import { LogMover } from './log-mover.ts';
 import type { FromWriter, ReaderInit, WriterInit } from './messages.ts';
 import { ReadRouter } from './read-router.ts';
 import { resultOfFirstTry } from './repeated-write.ts';
@@ -36,6 +38,8 @@ export interface ThreadEngineOptions extends WorkerContext {
   readonly cacheBytes: { readonly writer: number; readonly reader: number };
   /** Bound of the queue in front of the writer. */
   readonly queueBytes: number;
+  /** Where a thread moves the log into the file. Absent: the writer does it. */
+  readonly movers?: ThreadPool;
   /** Makes ids for events that come without. */
   readonly ids: UuidV7;
   /** In [0, 1). */
@@ -54,6 +58,7 @@ export class ThreadEngine implements Engine {
   readonly #feed: CommittedFeed;
   readonly #writer: WorkerSlot;
   readonly #readers: WorkerSlot[] = [];
+  readonly #mover: LogMover | null;
   #opened = false;
   /** The last thing that was wrong with the file or the disk. */
   #fault: PlexusError | null = null;
@@ -67,6 +72,7 @@ export class ThreadEngine implements Engine {
     this.#options = options;
     this.#lock = lock;
     const retryMs = options.retryMs ?? RETRY_TOTAL_MS;
+    this.#mover = options.movers === undefined ? null : new LogMover(options.movers, options.file);
     this.#reads = new ReadRouter({ ...options, retryMs, onDamage: (error) => this.#noteError(error) });
     this.#queue = new WriteQueue({
       ...options,
@@ -198,8 +204,9 @@ export class ThreadEngine implements Engine {
     const error = new PlexusError('shutting_down');
     this.#queue.stop(error);
     this.#reads.stop(error);
-    // Readers first: the last to close moves the log into the file, and only a writer can.
-    const stopped = Promise.all(this.#readers.map((reader) => reader.stop())).then(() => this.#writer.stop());
+    // The writer last: it moves the log into the file.
+    const others = [...this.#readers.map((reader) => reader.stop()), this.#mover?.close()];
+    const stopped = Promise.all(others).then(() => this.#writer.stop());
     const timer = Promise.withResolvers<void>();
     const timeout = this.#options.clock.setTimeout(timer.resolve, CLOSE_MS);
     await Promise.race([stopped, timer.promise]);
@@ -248,6 +255,10 @@ export class ThreadEngine implements Engine {
     if (message.kind === 'opened') {
       this.#feed.opened(message.lastPosition, !this.#opened);
       this.#opened = true;
+      return;
+    }
+    if (message.kind === 'log') {
+      void this.#mover?.move();
       return;
     }
     this.#queue.recycle(message.buffer);

@@ -2,7 +2,7 @@ import { PlexusError } from '@plexus/protocol';
 import { systemClock } from '../lib/clock.ts';
 import type { Hosted, Reply } from '../lib/sqlite/hosted.ts';
 import type { AppendResult } from '../store/append.ts';
-import { StoreWriter, type WriteItem, type WriteOutcome } from '../store/sqlite/writer.ts';
+import { LOG_PAGES_TO_MOVE, StoreWriter, type WriteItem, type WriteOutcome } from '../store/sqlite/writer.ts';
 import type { FromWriter, ItemError, WriteBatch, WriterInit } from './messages.ts';
 import { RESULT_FIXED } from './write-batch.ts';
 
@@ -14,6 +14,7 @@ export function create({ file, store, cacheBytes }: WriterInit, reply: Reply): H
   const writer = StoreWriter.open({ file, store, cacheBytes, wallMs: () => systemClock.wallMs() });
   const say = (message: FromWriter, transfer: readonly ArrayBuffer[] = []): void => reply(message, transfer);
   say({ kind: 'opened', lastPosition: writer.lastPosition });
+  let hasSaidLog = false;
   return {
     handle: (messages) => {
       const batches = messages as readonly WriteBatch[];
@@ -24,6 +25,9 @@ export function create({ file, store, cacheBytes }: WriterInit, reply: Reply): H
         at += batch.count;
         say(answer, [answer.buffer.buffer as ArrayBuffer, answer.results.buffer as ArrayBuffer]);
       }
+      const hasLog = writer.unmovedPages >= LOG_PAGES_TO_MOVE;
+      if (hasLog && !hasSaidLog) say({ kind: 'log' });
+      hasSaidLog = hasLog;
     },
     idle: () => tend(writer),
     close: () => writer.close(),

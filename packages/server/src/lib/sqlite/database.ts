@@ -156,9 +156,15 @@ export class Database implements Disposable {
     return statSync(`${this.file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** Pages in the write-ahead log, from its beginning; 0 when it begins anew. Not within a transaction. */
+  /** Pages in the write-ahead log, from its beginning. Not within a transaction. */
   get logPages(): number {
     return this.#logState.get()![1];
+  }
+
+  /** Those of them that are not in the file yet. Not within a transaction. */
+  get unmovedPages(): number {
+    const [, log, moved] = this.#logState.get()!;
+    return log - moved;
   }
 
   /**

@@ -23,8 +23,13 @@ import { SubscriptionWrites } from './subscription-writes.ts';
 import { Tail } from './tail.ts';
 
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
-/** The write-ahead log goes into the file when it has this many pages: each page once, however often it was written. */
-const WAL_PAGES = 12_000;
+/** When so much of the write-ahead log is not in the file, it is time for whoever moves it there (`lib/sqlite/move-log.ts`). */
+export const LOG_PAGES_TO_MOVE = 2000;
+/** When the log is so long and all but little of it was moved, the writer moves the rest: then the log begins anew. */
+const LONG_LOG_PAGES = 8000;
+const LITTLE_PAGES = 1000;
+/** When it is so long, the writer moves all of it: each page once, however often it was written. Nobody else did. */
+const WAL_PAGES = 16_000;
 /**
  * While little is written at a time, the log is moved after so many commits already: some hundred pages hold nobody up for
  * long, and the log stays short.
@@ -86,6 +91,8 @@ export class StoreWriter {
   #isBusy = false;
   /** Small ones, since the log was moved or a large one came. */
   #commits = 0;
+  /** Pages in the log when the writer last moved what was left of it. */
+  #finishedAt = 0;
   /** `changes` in `meta`, with those of the commit that is being made. */
   #changes = 0;
   #isClosed = false;
@@ -177,6 +184,11 @@ export class StoreWriter {
     }
   }
 
+  /** Pages of the write-ahead log that are not in the file. */
+  get unmovedPages(): number {
+    return this.#db.unmovedPages;
+  }
+
   /**
    * To be called when nothing waits: does what can wait.
    * @returns in how many milliseconds to call it again if nothing was asked for; null: no need
@@ -188,7 +200,7 @@ export class StoreWriter {
     const isBusy = this.#isBusy;
     this.#isBusy = false;
     this.#room.tend();
-    this.#moveShortLog();
+    if (this.#isLogToBeMoved()) this.#moveLog();
     if (length === 0) return null;
     if (isBusy && !isDue) return IDLE_MS;
     return this.#tryIndexing() ? null : INDEX_RETRY_MS;
@@ -327,9 +339,17 @@ export class StoreWriter {
     return failure(error);
   }
 
-  #moveShortLog(): void {
-    if (this.#commits < COMMITS_PER_CHECKPOINT) return;
+  #isLogToBeMoved(): boolean {
+    if (this.#commits >= COMMITS_PER_CHECKPOINT) return true;
+    const { logPages } = this.#db;
+    if (logPages < this.#finishedAt) this.#finishedAt = 0;
+    // Readers may keep it from beginning anew: not to be tried again at each commit.
+    return logPages >= LONG_LOG_PAGES + this.#finishedAt && this.#db.unmovedPages <= LITTLE_PAGES;
+  }
+
+  #moveLog(): void {
     this.#commits = 0;
+    this.#finishedAt = this.#db.logPages;
     try {
       this.#db.checkpoint('passive');
     } catch (error) {

@@ -1,0 +1,100 @@
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Database } from './database.ts';
+import type { Hosted } from './hosted.ts';
+import { create } from './move-log.ts';
+
+const OPTIONS = { migrations: ['CREATE TABLE t (n INTEGER PRIMARY KEY, text TEXT)'], applicationId: 7 };
+const PAGE_OF_TEXT = 'x'.repeat(4000);
+
+describe('moving the log of a file that another connection writes', () => {
+  let folder: string;
+  let file: string;
+  let db: Database;
+  let mover: Hosted;
+  let answers: number;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'plexus-move-log-'));
+    file = join(folder, 'x.db');
+    db = Database.open({ file, ...OPTIONS });
+    db.exec('PRAGMA wal_autocheckpoint = 0');
+    answers = 0;
+    mover = create({ file, leastPages: 10 }, () => {
+      answers++;
+    });
+  });
+  afterEach(() => {
+    mover.close();
+    db.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  const write = (rows: number): void => {
+    const insert = db.prepare('INSERT INTO t (text) VALUES (?)');
+    db.transaction(() => {
+      for (let i = 0; i < rows; i++) insert.run(PAGE_OF_TEXT);
+    });
+  };
+  const rowsOf = (path: string): unknown => {
+    using found = Database.open({ file: path, ...OPTIONS });
+    return found.prepare('SELECT count(*) AS rows FROM t').get();
+  };
+
+  it('leaves nothing to move, and the log begins anew', () => {
+    write(100);
+    expect(db.unmovedPages).toBeGreaterThan(100);
+    mover.handle([null, null]);
+    expect(answers).toBe(1);
+    expect(db.unmovedPages).toBe(0);
+    write(1);
+    expect(db.logPages).toBeLessThan(10);
+  });
+
+  it('is not worth it for a few pages', () => {
+    write(100);
+    mover.handle([null]);
+    write(2);
+    mover.handle([null]);
+    expect(answers).toBe(2);
+    expect(db.unmovedPages).toBeGreaterThan(0);
+  });
+
+  it('takes what a reader does not need, and holds up neither reader nor writer', () => {
+    write(50);
+    using reader = Database.open({ file, ...OPTIONS, readOnly: true });
+    reader.begin();
+    const count = reader.prepare('SELECT count(*) AS rows FROM t');
+    expect(count.get()).toEqual({ rows: 50 });
+    write(50);
+    mover.handle([null]);
+    const left = db.unmovedPages;
+    expect(left).toBeGreaterThan(40);
+    expect(left).toBeLessThan(80);
+    write(5);
+    expect(count.get()).toEqual({ rows: 50 });
+    reader.rollback();
+    mover.handle([null]);
+    expect(db.unmovedPages).toBe(0);
+  });
+
+  it('loses nothing when everything stops in the middle of it', () => {
+    write(100);
+    mover.handle([null]);
+    write(20);
+    const copy = join(folder, 'copy.db');
+    for (const suffix of ['', '-wal']) copyFileSync(file + suffix, copy + suffix);
+    expect(rowsOf(copy)).toEqual({ rows: 120 });
+  });
+
+  it('leaves it to the writer where the file is in the hands of another checkpoint', () => {
+    write(100);
+    db.begin();
+    mover.handle([null]);
+    db.rollback();
+    expect(answers).toBe(1);
+    expect(db.checkpoint('passive')).toBe(true);
+    expect(rowsOf(file)).toEqual({ rows: 100 });
+  });
+});
