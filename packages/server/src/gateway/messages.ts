@@ -37,7 +37,7 @@ export interface ItemError {
 export type FromWriter =
   /** The first thing it says. */
   | { readonly kind: 'opened'; readonly lastPosition: number }
-  /** Much of its log is not in the file yet. Not said again before that has changed. */
+  /** Much of its log is not in the file yet. Said again when it has become that much more. */
   | { readonly kind: 'log' }
   | {
       readonly kind: 'done';

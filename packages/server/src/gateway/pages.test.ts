@@ -49,6 +49,15 @@ describe('events of pages', () => {
     expect(got).toEqual([...Array.from({ length: EVENTS }, (_, n) => n), 'over', 'over']);
   });
 
+  it('end in the middle of a page that is under way', async () => {
+    const { read } = await store();
+    const events = read();
+    const asked = events.next();
+    await events.return!();
+    expect(await asked).toEqual({ value: undefined, done: true });
+    expect(await events.next()).toEqual({ value: undefined, done: true });
+  });
+
   it('are read no further when the reader has enough', async () => {
     const { read, pages } = await store();
     for await (const { position } of read()) if (position === 1) break;
@@ -67,5 +76,14 @@ describe('events of pages', () => {
       for await (const { position } of read()) positions.push(position);
     }).rejects.toThrow('no page');
     expect(positions).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('fail for the first who asks for the page that failed, and are over for the others', async () => {
+    const { read, fail } = await store();
+    fail(0);
+    const events = read();
+    const asked = await Promise.allSettled([events.next(), events.next()]);
+    expect(asked.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    expect(asked[1]).toMatchObject({ value: { done: true } });
   });
 });

@@ -51,17 +51,26 @@ class PagedEvents implements AsyncIterableIterator<StoredEvent, void, undefined>
   readonly #pages: AsyncGenerator<Page, void, undefined>;
   #events: readonly StoredEvent[] = NONE;
   #at = 0;
-  /** Until the next page is there. */
-  #turning: Promise<void> | null = null;
   #isOver = false;
+  /** Who asks while somebody waits for a page comes after them. */
+  #waiting = 0;
+  #queue: Promise<unknown> = Promise.resolve();
 
   constructor(pages: AsyncGenerator<Page, void, undefined>) {
     this.#pages = pages;
   }
 
   next(): Promise<IteratorResult<StoredEvent, void>> {
-    if (this.#at < this.#events.length) return Promise.resolve({ value: this.#events[this.#at++]!, done: false });
-    return this.#nextOfPage();
+    if (this.#waiting === 0 && this.#at < this.#events.length) {
+      return Promise.resolve({ value: this.#events[this.#at++]!, done: false });
+    }
+    this.#waiting++;
+    const result = this.#queue.then(() => this.#nextOfPages());
+    const served = (): void => {
+      this.#waiting--;
+    };
+    this.#queue = result.then(served, served);
+    return result;
   }
 
   async return(): Promise<IteratorResult<StoredEvent, void>> {
@@ -75,27 +84,25 @@ class PagedEvents implements AsyncIterableIterator<StoredEvent, void, undefined>
     return this;
   }
 
-  async #nextOfPage(): Promise<IteratorResult<StoredEvent, void>> {
-    // Others may ask meanwhile, and take of the page what is left of it.
+  async #nextOfPages(): Promise<IteratorResult<StoredEvent, void>> {
     while (this.#at >= this.#events.length) {
       if (this.#isOver) return OVER;
-      this.#turning ??= this.#turn();
-      await this.#turning;
+      await this.#turn();
     }
     return { value: this.#events[this.#at++]!, done: false };
   }
 
   async #turn(): Promise<void> {
+    this.#events = NONE;
+    this.#at = 0;
     try {
       const { value: page, done } = await this.#pages.next();
       if (done) this.#isOver = true;
-      this.#events = done || this.#isOver ? NONE : decodePage(page);
-      this.#at = 0;
+      // It may have been ended meanwhile.
+      else if (!this.#isOver) this.#events = decodePage(page);
     } catch (error) {
       this.#isOver = true;
       throw error;
-    } finally {
-      this.#turning = null;
     }
   }
 }

@@ -25,6 +25,7 @@ const READER_HOST = new URL('reader-host.ts', import.meta.url).href;
 const FILL_PAGE = { limit: 1000, maxBytes: 1024 * 1024 };
 /** How long workers are given to close: a writer moves its log into the file. */
 const CLOSE_MS = 10_000;
+const MOVER_CLOSE_MS = 2000;
 
 export interface ThreadEngineOptions extends WorkerContext {
   readonly file: string;
@@ -72,7 +73,8 @@ export class ThreadEngine implements Engine {
     this.#options = options;
     this.#lock = lock;
     const retryMs = options.retryMs ?? RETRY_TOTAL_MS;
-    this.#mover = options.movers === undefined ? null : new LogMover(options.movers, options.file);
+    const { movers } = options;
+    this.#mover = movers === undefined ? null : new LogMover({ ...options, pool: movers });
     this.#reads = new ReadRouter({ ...options, retryMs, onDamage: (error) => this.#noteError(error) });
     this.#queue = new WriteQueue({
       ...options,
@@ -204,14 +206,22 @@ export class ThreadEngine implements Engine {
     const error = new PlexusError('shutting_down');
     this.#queue.stop(error);
     this.#reads.stop(error);
-    // The writer last: it moves the log into the file.
-    const others = [...this.#readers.map((reader) => reader.stop()), this.#mover?.close()];
+    // The writer last: it moves the log into the file. The mover may be busy with another store.
+    const others = [
+      ...this.#readers.map((reader) => reader.stop()),
+      this.#within(MOVER_CLOSE_MS, this.#mover?.close()),
+    ];
     const stopped = Promise.all(others).then(() => this.#writer.stop());
-    const timer = Promise.withResolvers<void>();
-    const timeout = this.#options.clock.setTimeout(timer.resolve, CLOSE_MS);
-    await Promise.race([stopped, timer.promise]);
-    timeout.cancel();
+    await this.#within(CLOSE_MS, stopped);
     this.#lock.release();
+  }
+
+  /** Waits for `done`, but no longer than `ms`. */
+  async #within(ms: number, done: Promise<unknown> | undefined): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    const timeout = this.#options.clock.setTimeout(over.resolve, ms);
+    await Promise.race([done, over.promise]);
+    timeout.cancel();
   }
 
   #makeWriter(): WorkerSlot {

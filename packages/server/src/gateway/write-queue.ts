@@ -24,8 +24,8 @@ export interface WriteQueueOptions extends Omit<InFlightOptions, 'onDone'> {
 }
 
 /**
- * The queue in front of the writer of a store, bounded in bytes. Writes of one turn of the event loop go as one message. Appends
- * are encoded when they come, once, with their ids: so they are safe to send again.
+ * The queue in front of the writer of a store, bounded in bytes. Writes of one turn of the event loop go together, some dozens to a
+ * message. Appends are encoded when they come, once, with their ids: so they are safe to send again.
  */
 export class WriteQueue {
   readonly inFlight: InFlight;

@@ -14,7 +14,16 @@ export function create({ file, store, cacheBytes }: WriterInit, reply: Reply): H
   const writer = StoreWriter.open({ file, store, cacheBytes, wallMs: () => systemClock.wallMs() });
   const say = (message: FromWriter, transfer: readonly ArrayBuffer[] = []): void => reply(message, transfer);
   say({ kind: 'opened', lastPosition: writer.lastPosition });
-  let hasSaidLog = false;
+  /** Pages of its log that were not in the file when that was last said. */
+  let saidPages = 0;
+  const tellOfLog = (): void => {
+    const pages = writer.unmovedPages;
+    if (pages < LOG_PAGES_TO_MOVE) saidPages = 0;
+    else if (pages >= saidPages + LOG_PAGES_TO_MOVE) {
+      saidPages = pages;
+      say({ kind: 'log' });
+    }
+  };
   return {
     handle: (messages) => {
       const batches = messages as readonly WriteBatch[];
@@ -25,18 +34,16 @@ export function create({ file, store, cacheBytes }: WriterInit, reply: Reply): H
         at += batch.count;
         say(answer, [answer.buffer.buffer as ArrayBuffer, answer.results.buffer as ArrayBuffer]);
       }
-      const hasLog = writer.unmovedPages >= LOG_PAGES_TO_MOVE;
-      if (hasLog && !hasSaidLog) say({ kind: 'log' });
-      hasSaidLog = hasLog;
     },
-    idle: () => tend(writer),
+    idle: () => tend(writer, tellOfLog),
     close: () => writer.close(),
   };
 }
 
 /** Index work can wait for room on the disk. */
-function tend(writer: StoreWriter): number | null {
+function tend(writer: StoreWriter, tellOfLog: () => void): number | null {
   try {
+    tellOfLog();
     return writer.tend();
   } catch (error) {
     if (error instanceof PlexusError && error.retryable) return TEND_AGAIN_MS;

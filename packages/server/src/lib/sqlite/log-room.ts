@@ -32,6 +32,14 @@ export class LogRoom {
    * the file alone, since even a look at its size makes the next commit write the file's times too. Never fails.
    */
   tend(): void {
+    try {
+      this.#tend();
+    } catch {
+      // A full disk: commits go on as long as they find room, and say so when they do not.
+    }
+  }
+
+  #tend(): void {
     const used = this.#used();
     if (used + LEAST_BYTES <= this.#bytes) return;
     const size = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
@@ -39,15 +47,11 @@ export class LogRoom {
     // There is no log yet; or there is room.
     if (size === 0 || size >= ENOUGH_BYTES || used + LEAST_BYTES <= size) return;
     this.#bytes = Math.max(size, used) + STEP_BYTES;
+    const fd = openSync(this.#path, 'r+');
     try {
-      const fd = openSync(this.#path, 'r+');
-      try {
-        for (let at = size; at < this.#bytes; at += ZEROS.length) writeSync(fd, ZEROS, 0, ZEROS.length, at);
-      } finally {
-        closeSync(fd);
-      }
-    } catch {
-      // A full disk: commits go on as long as they find room, and say so when they do not.
+      for (let at = size; at < this.#bytes; at += ZEROS.length) writeSync(fd, ZEROS, 0, ZEROS.length, at);
+    } finally {
+      closeSync(fd);
     }
   }
 

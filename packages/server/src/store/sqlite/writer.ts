@@ -25,9 +25,10 @@ import { Tail } from './tail.ts';
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 /** When so much of the write-ahead log is not in the file, it is time for whoever moves it there (`lib/sqlite/move-log.ts`). */
 export const LOG_PAGES_TO_MOVE = 2000;
-/** When the log is so long and all but little of it was moved, the writer moves the rest: then the log begins anew. */
+/** When the log is so long and no more than that is left, the writer moves the rest: then the log begins anew. */
 const LONG_LOG_PAGES = 8000;
-const LITTLE_PAGES = 1000;
+/** Where readers keep it from beginning anew, that is tried again after so many. */
+const PAGES_UNTIL_AGAIN = 500;
 /** When it is so long, the writer moves all of it: each page once, however often it was written. Nobody else did. */
 const WAL_PAGES = 16_000;
 /**
@@ -91,8 +92,8 @@ export class StoreWriter {
   #isBusy = false;
   /** Small ones, since the log was moved or a large one came. */
   #commits = 0;
-  /** Pages in the log when the writer last moved what was left of it. */
-  #finishedAt = 0;
+  /** Pages in the log when the writer last moved what was left of it; 0: it has begun anew since. */
+  #movedAt = 0;
   /** `changes` in `meta`, with those of the commit that is being made. */
   #changes = 0;
   #isClosed = false;
@@ -342,14 +343,14 @@ export class StoreWriter {
   #isLogToBeMoved(): boolean {
     if (this.#commits >= COMMITS_PER_CHECKPOINT) return true;
     const { logPages } = this.#db;
-    if (logPages < this.#finishedAt) this.#finishedAt = 0;
-    // Readers may keep it from beginning anew: not to be tried again at each commit.
-    return logPages >= LONG_LOG_PAGES + this.#finishedAt && this.#db.unmovedPages <= LITTLE_PAGES;
+    if (logPages < this.#movedAt) this.#movedAt = 0;
+    const isLong = logPages >= Math.max(LONG_LOG_PAGES, this.#movedAt + PAGES_UNTIL_AGAIN);
+    return isLong && this.#db.unmovedPages <= LOG_PAGES_TO_MOVE;
   }
 
   #moveLog(): void {
     this.#commits = 0;
-    this.#finishedAt = this.#db.logPages;
+    this.#movedAt = this.#db.logPages;
     try {
       this.#db.checkpoint('passive');
     } catch (error) {
