@@ -49,16 +49,16 @@ describe('a store that is written to much', () => {
     for (let i = 0; i < 100 || movers.threads.length === 0; i++) await write(1);
     // Nor is it to be outrun, whatever else this machine does.
     const moved = (): Promise<void> =>
-      vi.waitFor(() => expect(watch.unmovedPages).toBeLessThan(3000), { timeout: 5000 });
+      vi.waitFor(() => expect(watch.log.unmoved).toBeLessThan(3000), { timeout: 5000 });
     let most = 0;
     let renewals = 0;
     for (let i = 0, last = 0; i < 400; i++) {
       if (i % 10 === 0) await moved();
       await write(1);
-      const { logPages } = watch;
-      if (logPages < last) renewals++;
-      last = logPages;
-      most = Math.max(most, logPages);
+      const { pages } = watch.log;
+      if (pages < last) renewals++;
+      last = pages;
+      most = Math.max(most, pages);
     }
     expect(renewals).toBeGreaterThan(0);
     expect(most).toBeLessThan(ALONE_PAGES);

@@ -43,8 +43,9 @@ export function create({ file, store, cacheBytes }: WriterInit, reply: Reply): H
 /** Index work can wait for room on the disk. */
 function tend(writer: StoreWriter, tellOfLog: () => void): number | null {
   try {
+    const againMs = writer.tend();
     tellOfLog();
-    return writer.tend();
+    return againMs;
   } catch (error) {
     if (error instanceof PlexusError && error.retryable) return TEND_AGAIN_MS;
     throw error;

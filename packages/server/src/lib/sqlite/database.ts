@@ -37,6 +37,13 @@ const WAL_LOOK_EVERY = 64;
 /** How long a commit may wait for readers to begin the log anew. */
 const WAL_WAIT_MS = 50;
 
+export interface LogPages {
+  /** From its beginning. */
+  readonly pages: number;
+  /** Those of them that are not in the file yet. */
+  readonly unmoved: number;
+}
+
 /** What a checkpoint says: `log`, pages in the log; `moved`, those of them that are in the file. */
 type LogState = readonly [busy: number, log: number, moved: number];
 
@@ -156,15 +163,10 @@ export class Database implements Disposable {
     return statSync(`${this.file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** Pages in the write-ahead log, from its beginning. Not within a transaction. */
-  get logPages(): number {
-    return this.#logState.get()![1];
-  }
-
-  /** Those of them that are not in the file yet. Not within a transaction. */
-  get unmovedPages(): number {
-    const [, log, moved] = this.#logState.get()!;
-    return log - moved;
+  /** What is in the write-ahead log. Not within a transaction. */
+  get log(): LogPages {
+    const [, pages, moved] = this.#logState.get()!;
+    return { pages, unmoved: pages - moved };
   }
 
   /**

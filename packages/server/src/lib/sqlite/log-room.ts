@@ -1,5 +1,5 @@
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
-import { type Database, PAGE_BYTES } from './database.ts';
+import { PAGE_BYTES } from './database.ts';
 import { WAL_FRAME_HEADER_BYTES } from './wal-file.ts';
 
 /** So much is written ahead at a time: 250 pages. More would hold up the commit that comes next, which brings it to the disk. */
@@ -17,30 +17,30 @@ const ZEROS = Buffer.alloc(256 * 1024);
  * the log.
  */
 export class LogRoom {
-  readonly #db: Database;
   readonly #path: string;
   /** The log's file is as long as this, or longer. */
   #bytes = 0;
 
-  constructor(db: Database) {
-    this.#db = db;
-    this.#path = `${db.file}-wal`;
+  /** @param file of the database */
+  constructor(file: string) {
+    this.#path = `${file}-wal`;
   }
 
   /**
-   * To be called when nothing waits, and outside of transactions. Does something once in a few hundred pages; else it leaves
+   * To be called when nothing waits. Does something once in a few hundred pages; else it leaves
    * the file alone, since even a look at its size makes the next commit write the file's times too. Never fails.
+   * @param pages in the log
    */
-  tend(): void {
+  tend(pages: number): void {
     try {
-      this.#tend();
+      this.#tend(pages * FRAME_BYTES);
     } catch {
       // A full disk: commits go on as long as they find room, and say so when they do not.
     }
   }
 
-  #tend(): void {
-    const used = this.#used();
+  /** @param used how far into the file the log reaches */
+  #tend(used: number): void {
     if (used + LEAST_BYTES <= this.#bytes) return;
     const size = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
     this.#bytes = size;
@@ -53,10 +53,5 @@ export class LogRoom {
     } finally {
       closeSync(fd);
     }
-  }
-
-  /** How far into the file the log reaches. */
-  #used(): number {
-    return this.#db.logPages * FRAME_BYTES;
   }
 }

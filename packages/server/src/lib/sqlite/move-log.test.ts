@@ -42,12 +42,12 @@ describe('moving the log of a file that another connection writes', () => {
 
   it('leaves nothing to move, and the log begins anew', () => {
     write(100);
-    expect(db.unmovedPages).toBeGreaterThan(100);
+    expect(db.log.unmoved).toBeGreaterThan(100);
     mover.handle([null, null]);
     expect(answers).toEqual([{ failure: null }]);
-    expect(db.unmovedPages).toBe(0);
+    expect(db.log.unmoved).toBe(0);
     write(1);
-    expect(db.logPages).toBeLessThan(10);
+    expect(db.log.pages).toBeLessThan(10);
   });
 
   it('is not worth it for a few pages', () => {
@@ -56,7 +56,7 @@ describe('moving the log of a file that another connection writes', () => {
     write(2);
     mover.handle([null]);
     expect(answers).toHaveLength(2);
-    expect(db.unmovedPages).toBeGreaterThan(0);
+    expect(db.log.unmoved).toBeGreaterThan(0);
   });
 
   it('takes what a reader does not need, and holds up neither reader nor writer', () => {
@@ -67,14 +67,14 @@ describe('moving the log of a file that another connection writes', () => {
     expect(count.get()).toEqual({ rows: 50 });
     write(50);
     mover.handle([null]);
-    const left = db.unmovedPages;
+    const left = db.log.unmoved;
     expect(left).toBeGreaterThan(40);
     expect(left).toBeLessThan(80);
     write(5);
     expect(count.get()).toEqual({ rows: 50 });
     reader.rollback();
     mover.handle([null]);
-    expect(db.unmovedPages).toBe(0);
+    expect(db.log.unmoved).toBe(0);
   });
 
   it('loses nothing when everything stops in the middle of it', () => {
@@ -84,7 +84,7 @@ describe('moving the log of a file that another connection writes', () => {
     reader.prepare('SELECT count(*) FROM t').get();
     write(50);
     mover.handle([null]);
-    const left = db.unmovedPages;
+    const left = db.log.unmoved;
     expect(left, 'some are moved, some are not').toBeGreaterThan(40);
     expect(left).toBeLessThan(80);
     const copy = join(folder, 'copy.db');

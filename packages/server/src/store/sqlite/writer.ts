@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { type ErrorCode, type ErrorDetails, PlexusError } from '@plexus/protocol';
 import { CommitMark } from '../../lib/sqlite/commit-mark.ts';
-import { Database, damaged, type Statement } from '../../lib/sqlite/database.ts';
+import { Database, damaged, type LogPages, type Statement } from '../../lib/sqlite/database.ts';
 import { LogRoom } from '../../lib/sqlite/log-room.ts';
 import { UuidV7 } from '../../lib/uuid.ts';
 import type { AppendResult } from '../append.ts';
@@ -94,6 +94,7 @@ export class StoreWriter {
   #commits = 0;
   /** Pages in the log when the writer last moved what was left of it; 0: it has begun anew since. */
   #movedAt = 0;
+  #unmovedPages = 0;
   /** `changes` in `meta`, with those of the commit that is being made. */
   #changes = 0;
   #isClosed = false;
@@ -104,7 +105,7 @@ export class StoreWriter {
     const { file, wallMs, store = basename(file), conditionEntries } = options;
     this.#db = db;
     this.#mark = mark;
-    this.#room = new LogRoom(db);
+    this.#room = new LogRoom(file);
     this.#wallMs = wallMs;
     this.#meta = new Meta(db);
     this.#heads = new Heads(db, this.#meta);
@@ -185,9 +186,9 @@ export class StoreWriter {
     }
   }
 
-  /** Pages of the write-ahead log that are not in the file. */
+  /** Pages of the write-ahead log that were not in the file when `tend` was called. */
   get unmovedPages(): number {
-    return this.#db.unmovedPages;
+    return this.#unmovedPages;
   }
 
   /**
@@ -200,8 +201,10 @@ export class StoreWriter {
     const { length, isDue } = this.#tail;
     const isBusy = this.#isBusy;
     this.#isBusy = false;
-    this.#room.tend();
-    if (this.#isLogToBeMoved()) this.#moveLog();
+    const { log } = this.#db;
+    this.#unmovedPages = log.unmoved;
+    this.#room.tend(log.pages);
+    if (this.#isLogToBeMoved(log)) this.#moveLog(log);
     if (length === 0) return null;
     if (isBusy && !isDue) return IDLE_MS;
     return this.#tryIndexing() ? null : INDEX_RETRY_MS;
@@ -340,17 +343,15 @@ export class StoreWriter {
     return failure(error);
   }
 
-  #isLogToBeMoved(): boolean {
+  #isLogToBeMoved({ pages, unmoved }: LogPages): boolean {
     if (this.#commits >= COMMITS_PER_CHECKPOINT) return true;
-    const { logPages } = this.#db;
-    if (logPages < this.#movedAt) this.#movedAt = 0;
-    const isLong = logPages >= Math.max(LONG_LOG_PAGES, this.#movedAt + PAGES_UNTIL_AGAIN);
-    return isLong && this.#db.unmovedPages <= LOG_PAGES_TO_MOVE;
+    if (pages < this.#movedAt) this.#movedAt = 0;
+    return unmoved <= LOG_PAGES_TO_MOVE && pages >= Math.max(LONG_LOG_PAGES, this.#movedAt + PAGES_UNTIL_AGAIN);
   }
 
-  #moveLog(): void {
+  #moveLog({ pages }: LogPages): void {
     this.#commits = 0;
-    this.#movedAt = this.#db.logPages;
+    this.#movedAt = pages;
     try {
       this.#db.checkpoint('passive');
     } catch (error) {
